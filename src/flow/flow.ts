@@ -1,0 +1,87 @@
+import type { FlowError } from '../errors.js';
+import type { RequestRecord, ResponseRecord } from './message.js';
+import type { ClientInfo, HttpFlow, HttpInformational, RespondInit, ServerInfo } from './types.js';
+
+const BRAND = Symbol.for('sluice.flow');
+
+/** What a flow asks of the exchange that owns it; gone once the exchange is over. */
+export interface FlowControl {
+  respond(init: RespondInit): void;
+  kill(): void;
+}
+
+/** The record of one HTTP exchange. */
+export class FlowRecord implements HttpFlow {
+  readonly [BRAND] = true;
+  readonly type = 'http';
+  readonly informational: HttpInformational[] = [];
+  readonly warnings: string[] = [];
+  server?: ServerInfo;
+  response?: ResponseRecord;
+  error?: FlowError;
+  /** The hook that is running, for warnings to name. */
+  hook: string | undefined;
+  /** Neither message nor a hook will change the flow any more. */
+  settled = false;
+  #request: RequestRecord | undefined;
+  #control: FlowControl | undefined;
+  #metadata: Map<string, unknown> | undefined;
+
+  constructor(
+    readonly id: string,
+    readonly client: ClientInfo,
+    control: FlowControl | undefined,
+  ) {
+    this.#control = control;
+  }
+
+  get request(): RequestRecord {
+    if (this.#request === undefined) throw new Error('a flow without a request');
+    return this.#request;
+  }
+
+  set request(request: RequestRecord) {
+    this.#request = request;
+  }
+
+  get metadata(): Map<string, unknown> {
+    this.#metadata ??= new Map();
+    return this.#metadata;
+  }
+
+  get preflight(): boolean {
+    const { method, headers } = this.request;
+    return method === 'OPTIONS' && headers.has('origin') && headers.has('access-control-request-method');
+  }
+
+  /** Both messages have ended, without an error. */
+  get complete(): boolean {
+    return this.error === undefined && this.request.complete && this.response?.complete === true;
+  }
+
+  respond(init: RespondInit): void {
+    if (this.#control === undefined)
+      this.warn('respond() was called after the exchange was over and has no effect');
+    else this.#control.respond(init);
+  }
+
+  kill(): void {
+    this.#control?.kill();
+  }
+
+  warn(what: string): void {
+    const sentence = this.hook === undefined ? what : `${what} (in the ${this.hook} hook)`;
+    if (!this.warnings.includes(sentence)) this.warnings.push(sentence);
+  }
+
+  /** The exchange is over: nothing of it is kept. */
+  settle(): void {
+    this.settled = true;
+    this.#control = undefined;
+  }
+}
+
+/** Whether `value` is a flow, from whichever copy of the package. */
+export function isFlow(value: unknown): value is HttpFlow {
+  return typeof value === 'object' && value !== null && BRAND in value;
+}

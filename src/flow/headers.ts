@@ -1,0 +1,169 @@
+import { SluiceError, shown } from '../errors.js';
+import type { HeaderList } from './types.js';
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** What a field value may hold (RFC 9110 section 5.5), obs-text included. */
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/**
+ * The fields of a head or trailer section. It keeps the text it was parsed from, so that an untouched section, and
+ * each untouched line of a changed one, leaves with the very octets it came with.
+ */
+export class Headers implements HeaderList {
+  /** Name, value, name, value ... */
+  #fields: string[];
+  /** The section as it came, lines ended by CRLF; `undefined` once changed. */
+  #source: string | undefined;
+  /** One wire line a field, made when the section is first changed. */
+  #lines: string[] | undefined;
+  /** Asked before each change; returning false refuses it. */
+  #guard: (() => boolean) | undefined;
+
+  constructor(fields: string[] = [], source?: string) {
+    this.#fields = fields;
+    this.#source = source;
+  }
+
+  static from(init: Record<string, string | string[]>): Headers {
+    const headers = new Headers();
+    for (const [name, value] of Object.entries(init)) headers.set(name, value);
+    return headers;
+  }
+
+  /** From now on changes are refused where `guard` returns false. */
+  guard(guard: (() => boolean) | undefined): void {
+    this.#guard = guard;
+  }
+
+  get(name: string): string | undefined {
+    const lower = name.toLowerCase();
+    let joined: string | undefined;
+    for (let i = 0; i < this.#fields.length; i += 2) {
+      if (!same(this.#fields[i], lower)) continue;
+      const value = this.#fields[i + 1] ?? '';
+      joined = joined === undefined ? value : `${joined}, ${value}`;
+    }
+    return joined;
+  }
+
+  getAll(name: string): string[] {
+    const lower = name.toLowerCase();
+    return [...this].filter(([n]) => same(n, lower)).map(([, value]) => value);
+  }
+
+  has(name: string): boolean {
+    const lower = name.toLowerCase();
+    for (let i = 0; i < this.#fields.length; i += 2) if (same(this.#fields[i], lower)) return true;
+    return false;
+  }
+
+  set(name: string, value: string | string[]): void {
+    const values = Array.isArray(value) ? value : [value];
+    for (const v of values) check(name, v);
+    if (!this.#mayChange()) return;
+    const lines = this.#ownLines();
+    const lower = name.toLowerCase();
+    let at = lines.length;
+    for (let i = lines.length - 1; i >= 0; i--) {
+      if (!same(this.#fields[i * 2], lower)) continue;
+      this.#fields.splice(i * 2, 2);
+      lines.splice(i, 1);
+      at = i;
+    }
+    this.#fields.splice(at * 2, 0, ...values.flatMap((v) => [name, v]));
+    lines.splice(at, 0, ...values.map((v) => `${name}: ${v}`));
+  }
+
+  append(name: string, value: string): void {
+    check(name, value);
+    if (!this.#mayChange()) return;
+    this.#ownLines().push(`${name}: ${value}`);
+    this.#fields.push(name, value);
+  }
+
+  delete(name: string): void {
+    if (!this.has(name) || !this.#mayChange()) return;
+    const lines = this.#ownLines();
+    const lower = name.toLowerCase();
+    for (let i = lines.length - 1; i >= 0; i--) {
+      if (!same(this.#fields[i * 2], lower)) continue;
+      this.#fields.splice(i * 2, 2);
+      lines.splice(i, 1);
+    }
+  }
+
+  /** Gives every field called `from` the name `to`, in place; a duplicate of an existing `to` is dropped. */
+  rename(from: string, to: string): void {
+    if (!this.has(from)) return;
+    if (this.has(to)) {
+      this.delete(from);
+      return;
+    }
+    this.set(from, this.getAll(from));
+    const lines = this.#ownLines();
+    const lower = from.toLowerCase();
+    for (let i = 0; i < lines.length; i++) {
+      if (!same(this.#fields[i * 2], lower)) continue;
+      this.#fields[i * 2] = to;
+      lines[i] = `${to}: ${this.#fields[i * 2 + 1] ?? ''}`;
+    }
+  }
+
+  *[Symbol.iterator](): Iterator<[string, string]> {
+    for (let i = 0; i < this.#fields.length; i += 2) yield [this.#fields[i] ?? '', this.#fields[i + 1] ?? ''];
+  }
+
+  /** How many field lines. */
+  get size(): number {
+    return this.#fields.length / 2;
+  }
+
+  /** The section as it goes out: lines ended by CRLF, latin1, without the empty line after it. */
+  toWire(): string {
+    if (this.#source !== undefined) return this.#source;
+    const lines = this.#ownLines();
+    return lines.length === 0 ? '' : `${lines.join('\r\n')}\r\n`;
+  }
+
+  clone(): Headers {
+    const copy = new Headers([...this.#fields], this.#source);
+    copy.#lines = this.#lines?.slice();
+    return copy;
+  }
+
+  #mayChange(): boolean {
+    return this.#guard === undefined || this.#guard();
+  }
+
+  #ownLines(): string[] {
+    if (this.#lines === undefined) {
+      this.#lines =
+        this.#source === undefined
+          ? [...this].map(([name, value]) => `${name}: ${value}`)
+          : this.#source.split('\r\n').slice(0, this.size);
+    }
+    this.#source = undefined;
+    return this.#lines;
+  }
+}
+
+function same(name: string | undefined, lower: string): boolean {
+  return (
+    name !== undefined && name.length === lower.length && (name === lower || name.toLowerCase() === lower)
+  );
+}
+
+function check(name: string, value: string): void {
+  if (!TOKEN.test(name)) {
+    throw new SluiceError(
+      'BAD_HEADER',
+      `${shown(name)} is not a field name; a token (RFC 9110 section 5.6.2) is`,
+    );
+  }
+  if (typeof value !== 'string' || !VALUE.test(value) || value !== value.trim()) {
+    throw new SluiceError(
+      'BAD_HEADER',
+      `${name}: ${shown(value)} is not a field value; give latin1 text without line breaks, NUL or outer spaces`,
+    );
+  }
+}

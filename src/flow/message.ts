@@ -1,0 +1,334 @@
+import { createHash } from 'node:crypto';
+import { messageOf, SluiceError, shown } from '../errors.js';
+import { decodeContent, decodeText, encodeContent, mediaType } from './content.js';
+import { Headers } from './headers.js';
+import { TransferRecord } from './transfer.js';
+import type {
+  BodyStatus,
+  HeaderList,
+  HttpRequest,
+  HttpResponse,
+  Message,
+  PartRecord,
+  StreamTransform,
+} from './types.js';
+
+const EMPTY = Buffer.alloc(0);
+
+/** What a message needs of its flow. */
+export interface MessageOwner {
+  /** Leaves a sentence in `flow.warnings`, once. */
+  warn(what: string): void;
+}
+
+/** A chunk of a recorded body, as it stood on the wire. */
+export interface RecordedChunk {
+  size: number;
+  /** Size and extensions as they came; only kept where they are not the plain size. */
+  line?: string;
+}
+
+/** The record of a message. The exchange writes it; tests read it, and hooks edit it while it has not been sent. */
+export abstract class MessageRecord implements Message {
+  readonly transfer = new TransferRecord();
+  bodyStatus: BodyStatus = 'pending';
+  complete = false;
+  parts: PartRecord[] = [];
+  /** The head has gone out: it can't be edited any more. */
+  headSent = false;
+  /** The body, or its last octet, has gone out. */
+  bodySent = false;
+  /** A body was assigned, so that what was received is not what is sent. */
+  bodyEdited = false;
+  /** The decision about streaming has been taken. */
+  streamDecided = false;
+  #stream: boolean | StreamTransform = false;
+  /** An explicit `false` of a rule or hook, which a late size check must not undo. */
+  streamRefused = false;
+  #raw: Buffer = EMPTY;
+  #trailers: Headers | undefined;
+
+  constructor(
+    protected readonly owner: MessageOwner,
+    readonly headers: Headers,
+    protected readonly kind: 'request' | 'response',
+  ) {
+    headers.guard(() => this.headMayChange('headers'));
+  }
+
+  get stream(): boolean | StreamTransform {
+    return this.#stream;
+  }
+
+  set stream(value: boolean | StreamTransform) {
+    if (typeof value !== 'boolean' && typeof value !== 'function') {
+      throw new SluiceError(
+        'BAD_MATCH',
+        `stream: ${shown(value)} is not accepted; give true, false or a transform`,
+      );
+    }
+    if (this.streamDecided) {
+      this.owner.warn(
+        `${this.kind}.stream was set after the decision was taken and has no effect; set it in ${this.kind}Headers`,
+      );
+      return;
+    }
+    this.#stream = value;
+    this.streamRefused = value === false;
+  }
+
+  /** Sets the attribute without counting as somebody's wish. */
+  streamByDefault(value: boolean): void {
+    this.#stream = value;
+  }
+
+  /** A buffered body of unknown length has outgrown `streamLargeBodies`. */
+  becomeStreamed(): void {
+    this.#stream = true;
+    this.#raw = EMPTY;
+    this.bodyStatus = 'streamed';
+  }
+
+  get trailers(): Headers | undefined {
+    return this.#trailers;
+  }
+
+  set trailers(value: HeaderList | undefined) {
+    if (this.bodySent) {
+      this.owner.warn(`${this.kind}.trailers were assigned after the body had been sent and have no effect`);
+      return;
+    }
+    this.#trailers = value === undefined || value instanceof Headers ? value : copyOf(value);
+  }
+
+  get rawBody(): Buffer {
+    return this.#raw;
+  }
+
+  set rawBody(value: Uint8Array | string) {
+    if (!this.#bodyMayChange()) return;
+    this.#raw = toBuffer(value);
+    this.bodyEdited = true;
+  }
+
+  get body(): Buffer {
+    return decodeContent(this.#raw, this.headers.get('content-encoding'));
+  }
+
+  set body(value: Uint8Array | string) {
+    if (!this.#bodyMayChange()) return;
+    this.#raw = encodeContent(toBuffer(value), this.headers.get('content-encoding'));
+    this.bodyEdited = true;
+  }
+
+  text(): string {
+    return decodeText(this.body, this.headers.get('content-type'));
+  }
+
+  json<T = unknown>(): T {
+    const text = this.text();
+    try {
+      return JSON.parse(text) as T;
+    } catch (error) {
+      const why = this.bodyStatus === 'streamed' ? ' (the body was streamed, so it was not recorded)' : '';
+      throw new SluiceError(
+        'BAD_BODY',
+        `the ${this.kind} body is not JSON${why}: ${messageOf(error)}; it begins ${shown(text.slice(0, 80))}`,
+        { cause: error },
+      );
+    }
+  }
+
+  async formData(): Promise<FormData> {
+    const type = mediaType(this.headers.get('content-type'));
+    if (type !== 'multipart/form-data' && type !== 'application/x-www-form-urlencoded') {
+      throw new SluiceError(
+        'BAD_BODY',
+        `the ${this.kind} body is ${shown(type)}; formData() reads multipart/form-data and application/x-www-form-urlencoded`,
+      );
+    }
+    try {
+      const contentType = this.headers.get('content-type') ?? '';
+      return await new Response(new Uint8Array(this.body), {
+        headers: { 'content-type': contentType },
+      }).formData();
+    } catch (error) {
+      throw new SluiceError('BAD_BODY', `the ${this.kind} body is not valid ${type}: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Records a body that was received whole. */
+  record(raw: Buffer, digest: boolean): void {
+    this.#raw = raw;
+    this.bodyStatus = 'recorded';
+    const { received } = this.transfer;
+    if (digest) received.setSha256(() => sha256(raw));
+    const encoding = this.headers.get('content-encoding');
+    if (!digest || encoding === undefined) return;
+    Object.defineProperty(received, 'decoded', {
+      configurable: true,
+      enumerable: true,
+      get: () => digestOfContent(raw, encoding),
+    });
+  }
+
+  /** Whether the head can still be edited; leaves a warning if not. */
+  protected headMayChange(what: string): boolean {
+    if (!this.headSent) return true;
+    this.owner.warn(
+      `${this.kind}.${what} was edited after the head had been sent and the edit has no effect; edit it in ${this.kind}Headers`,
+    );
+    return false;
+  }
+
+  #bodyMayChange(): boolean {
+    if (this.bodyStatus === 'streamed' || (this.#stream !== false && this.streamDecided)) {
+      this.owner.warn(`${this.kind}.body was assigned, but the body is streamed: the edit has no effect`);
+      return false;
+    }
+    if (this.bodySent || this.headSent) {
+      this.owner.warn(`${this.kind}.body was assigned after it had been sent: the edit has no effect`);
+      return false;
+    }
+    return true;
+  }
+}
+
+export class RequestRecord extends MessageRecord implements HttpRequest {
+  #method: string;
+  #url: string;
+  /** A hook set `url`: the request goes where it says. */
+  rerouted = false;
+
+  constructor(owner: MessageOwner, head: { method: string; url: string; version: string; headers: Headers }) {
+    super(owner, head.headers, 'request');
+    this.#method = head.method;
+    this.#url = head.url;
+    this.httpVersion = head.version;
+  }
+
+  readonly httpVersion: string;
+
+  get method(): string {
+    return this.#method;
+  }
+
+  set method(value: string) {
+    if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(value)) {
+      throw new SluiceError('BAD_HEADER', `${shown(value)} is not a method; a token such as GET is`);
+    }
+    if (this.headMayChange('method')) this.#method = value;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  set url(value: string) {
+    if (!URL.canParse(value) || !/^https?:/i.test(value)) {
+      throw new SluiceError('BAD_HEADER', `${shown(value)} is not an absolute http: or https: URL`);
+    }
+    if (!this.headMayChange('url')) return;
+    const url = new URL(value);
+    url.hash = '';
+    this.#url = url.href;
+    this.headers.set('Host', url.host);
+    this.rerouted = true;
+  }
+
+  get path(): string {
+    return pathOf(this.#url);
+  }
+
+  set path(value: string) {
+    if (!/^\/[\x21-\x7e\x80-\xff]*$/.test(value)) {
+      throw new SluiceError(
+        'BAD_HEADER',
+        `${shown(value)} is not a path; it begins with / and has no spaces`,
+      );
+    }
+    if (this.headMayChange('path'))
+      this.#url = this.#url.slice(0, this.#url.length - this.path.length) + value;
+  }
+}
+
+export class ResponseRecord extends MessageRecord implements HttpResponse {
+  #status: number;
+  #statusText: string;
+  readonly httpVersion: string;
+
+  constructor(
+    owner: MessageOwner,
+    head: { status: number; statusText: string; version: string; headers: Headers },
+  ) {
+    super(owner, head.headers, 'response');
+    this.#status = head.status;
+    this.#statusText = head.statusText;
+    this.httpVersion = head.version;
+  }
+
+  get status(): number {
+    return this.#status;
+  }
+
+  set status(value: number) {
+    if (!Number.isInteger(value) || value < 200 || value > 999) {
+      throw new SluiceError('BAD_HEADER', `${shown(value)} is not a final status; 200 to 999 is`);
+    }
+    if (this.headMayChange('status')) this.#status = value;
+  }
+
+  get statusText(): string {
+    return this.#statusText;
+  }
+
+  set statusText(value: string) {
+    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
+      throw new SluiceError(
+        'BAD_HEADER',
+        `${shown(value)} is not a reason phrase; latin1 text on one line is`,
+      );
+    }
+    if (this.headMayChange('statusText')) this.#statusText = value;
+  }
+}
+
+/** Path and query of an absolute URL, as they stand in it. */
+export function pathOf(url: string): string {
+  const authority = url.indexOf('://') + 3;
+  const slash = url.indexOf('/', authority);
+  const query = url.indexOf('?', authority);
+  if (slash === -1 || (query !== -1 && query < slash)) return query === -1 ? '/' : `/${url.slice(query)}`;
+  return url.slice(slash);
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function digestOfContent(raw: Buffer, encoding: string): { bytes: number; sha256: string } | undefined {
+  try {
+    const content = decodeContent(raw, encoding);
+    return { bytes: content.length, sha256: sha256(content) };
+  } catch (error) {
+    // Undecodable content has no digest; reading `body` says what is wrong with it.
+    if (error instanceof SluiceError) return undefined;
+    throw error;
+  }
+}
+
+function toBuffer(value: Uint8Array | string): Buffer {
+  if (typeof value === 'string') return Buffer.from(value);
+  if (!(value instanceof Uint8Array)) {
+    throw new SluiceError('BAD_BODY', `${shown(value)} is not a body; a string, Buffer or Uint8Array is`);
+  }
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+}
+
+function copyOf(list: HeaderList): Headers {
+  const headers = new Headers();
+  for (const [name, value] of list) headers.append(name, value);
+  return headers;
+}

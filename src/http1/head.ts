@@ -1,0 +1,259 @@
+/**
+ * Heads of HTTP/1 messages, read strictly (RFC 9112): what two parsers could read differently is refused.
+ * @module
+ */
+import { Headers } from '../flow/headers.js';
+
+/** A message that is not valid HTTP/1. `status` is the answer it deserves when it is a request. */
+export class ProtocolError extends Error {
+  constructor(
+    message: string,
+    readonly status: 400 | 413 | 431 | 501 | 505 = 400,
+  ) {
+    super(message);
+    this.name = 'ProtocolError';
+  }
+}
+
+/** How a body is delimited (RFC 9112 section 6.3). Decided when the head is parsed, never from edited headers. */
+export type Framing =
+  | { kind: 'none' }
+  | { kind: 'length'; length: number }
+  | { kind: 'chunked' }
+  /** Until the connection closes; responses only. */
+  | { kind: 'close' };
+
+interface Head {
+  /** `1.0` or `1.1`. */
+  version: string;
+  headers: Headers;
+  framing: Framing;
+  /** The connection may be used again after this message, as far as this side is concerned. */
+  keepAlive: boolean;
+}
+
+export interface RequestHead extends Head {
+  method: string;
+  /** The request target as it came: origin, absolute, authority or asterisk form. */
+  target: string;
+  expectContinue: boolean;
+  /** The value of Upgrade, if Connection names it. */
+  upgrade: string | undefined;
+}
+
+export interface ResponseHead extends Head {
+  status: number;
+  statusText: string;
+}
+
+export const LIMITS = {
+  /** Octets of a head, the empty line included. */
+  head: 64 * 1024,
+  fields: 256,
+  /** Octets of a chunk line, its CRLF included. */
+  chunkLine: 4 * 1024,
+  trailers: 16 * 1024,
+} as const;
+
+const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTTP\/(\d)\.(\d)$/;
+const STATUS_LINE = /^HTTP\/(\d)\.(\d) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
+const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+
+/** Reads a request head. @param text latin1, ending with the CRLF of its last line */
+export function parseRequestHead(text: string): RequestHead {
+  const lineEnd = text.indexOf('\r\n');
+  const line = text.slice(0, lineEnd);
+  const match = REQUEST_LINE.exec(line);
+  if (match === null) throw new ProtocolError(`bad request line: ${JSON.stringify(line.slice(0, 100))}`);
+  const [, method = '', target = '', major, minor = ''] = match;
+  if (major !== '1')
+    throw new ProtocolError(`HTTP/${major}.${minor} is not spoken here; HTTP/1.1 and 1.0 are`, 505);
+  const version = minor === '0' ? '1.0' : '1.1';
+  const headers = parseFields(text, lineEnd + 2);
+  const facts = gather(headers);
+  if (facts.encodings !== undefined && facts.lengths.length > 0) {
+    throw new ProtocolError('both Transfer-Encoding and Content-Length');
+  }
+  let framing: Framing = { kind: 'none' };
+  if (facts.encodings !== undefined) {
+    if (version === '1.0') throw new ProtocolError('Transfer-Encoding in an HTTP/1.0 request');
+    const codings = codingsOf(facts.encodings);
+    if (codings.at(-1) !== 'chunked' || codings.indexOf('chunked') !== codings.length - 1) {
+      throw new ProtocolError(
+        `Transfer-Encoding ${JSON.stringify(facts.encodings)}; the last, and only the last, must be chunked`,
+      );
+    }
+    framing = { kind: 'chunked' };
+  } else if (facts.lengths.length > 0) {
+    const length = contentLength(facts.lengths);
+    framing = length === 0 ? { kind: 'none' } : { kind: 'length', length };
+  }
+  return {
+    method,
+    target,
+    version,
+    headers,
+    framing,
+    keepAlive: persistent(version, facts),
+    expectContinue: version === '1.1' && facts.expect?.toLowerCase() === '100-continue',
+    upgrade: facts.upgrade !== undefined && hasToken(facts.connection, 'upgrade') ? facts.upgrade : undefined,
+  };
+}
+
+/**
+ * Reads a response head.
+ * @param text latin1, ending with the CRLF of its last line
+ * @param method of the request that this answers
+ */
+export function parseResponseHead(text: string, method: string): ResponseHead {
+  const lineEnd = text.indexOf('\r\n');
+  const line = text.slice(0, lineEnd);
+  const match = STATUS_LINE.exec(line);
+  if (match === null) throw new ProtocolError(`bad status line: ${JSON.stringify(line.slice(0, 100))}`);
+  const [, major, minor = '', code = '', statusText = ''] = match;
+  if (major !== '1')
+    throw new ProtocolError(`HTTP/${major}.${minor} is not spoken here; HTTP/1.1 and 1.0 are`, 505);
+  const version = minor === '0' ? '1.0' : '1.1';
+  const status = Number(code);
+  const headers = parseFields(text, lineEnd + 2);
+  const facts = gather(headers);
+  let framing: Framing;
+  if (
+    status < 200 ||
+    status === 204 ||
+    status === 304 ||
+    method === 'HEAD' ||
+    (method === 'CONNECT' && status < 300)
+  ) {
+    framing = { kind: 'none' };
+  } else if (facts.encodings !== undefined) {
+    if (facts.lengths.length > 0) throw new ProtocolError('both Transfer-Encoding and Content-Length');
+    if (version === '1.0') throw new ProtocolError('Transfer-Encoding in an HTTP/1.0 response');
+    const codings = codingsOf(facts.encodings);
+    const chunkedAt = codings.indexOf('chunked');
+    if (chunkedAt !== -1 && chunkedAt !== codings.length - 1) {
+      throw new ProtocolError(
+        `Transfer-Encoding ${JSON.stringify(facts.encodings)}: chunked is not the last`,
+      );
+    }
+    framing = chunkedAt === -1 ? { kind: 'close' } : { kind: 'chunked' };
+  } else if (facts.lengths.length > 0) {
+    const length = contentLength(facts.lengths);
+    framing = length === 0 ? { kind: 'none' } : { kind: 'length', length };
+  } else {
+    framing = { kind: 'close' };
+  }
+  const keepAlive = framing.kind !== 'close' && persistent(version, facts);
+  return { status, statusText, version, headers, framing, keepAlive };
+}
+
+/** Reads field lines from `start` to the end of `text`. */
+export function parseFields(text: string, start: number): Headers {
+  const fields: string[] = [];
+  let at = start;
+  while (at < text.length) {
+    let end = text.indexOf('\r\n', at);
+    if (end === -1) end = text.length;
+    const first = text.charCodeAt(at);
+    if (first === 0x20 || first === 0x09) throw new ProtocolError('a folded field line (obs-fold)');
+    const colon = text.indexOf(':', at);
+    if (colon === -1 || colon > end) {
+      throw new ProtocolError(
+        `a field line without a colon: ${JSON.stringify(text.slice(at, Math.min(end, at + 100)))}`,
+      );
+    }
+    const name = text.slice(at, colon);
+    if (!NAME.test(name)) throw new ProtocolError(`bad field name ${JSON.stringify(name.slice(0, 100))}`);
+    const value = trimmed(text, colon + 1, end);
+    if (BAD_VALUE.test(value)) throw new ProtocolError(`a control character in the value of ${name}`);
+    fields.push(name, value);
+    if (fields.length > LIMITS.fields * 2) throw new ProtocolError(`more than ${LIMITS.fields} fields`, 431);
+    at = end + 2;
+  }
+  return new Headers(fields, text.slice(start));
+}
+
+/** Whether a comma-separated list has `token`, without case. */
+export function hasToken(list: string | undefined, token: string): boolean {
+  if (list === undefined) return false;
+  if (list === token) return true;
+  return list.split(',').some((item) => item.trim().toLowerCase() === token);
+}
+
+interface Facts {
+  lengths: string[];
+  encodings: string | undefined;
+  connection: string | undefined;
+  expect: string | undefined;
+  upgrade: string | undefined;
+}
+
+const joined = (sofar: string | undefined, value: string) =>
+  sofar === undefined ? value : `${sofar}, ${value}`;
+
+/** The fields that decide framing and reuse, found in one pass. */
+function gather(headers: Headers): Facts {
+  const facts: Facts = {
+    lengths: [],
+    encodings: undefined,
+    connection: undefined,
+    expect: undefined,
+    upgrade: undefined,
+  };
+  for (const [name, value] of headers) {
+    switch (name.length) {
+      case 6:
+        if (name.toLowerCase() === 'expect') facts.expect = joined(facts.expect, value);
+        break;
+      case 7:
+        if (name.toLowerCase() === 'upgrade') facts.upgrade = joined(facts.upgrade, value);
+        break;
+      case 10:
+        if (name.toLowerCase() === 'connection') facts.connection = joined(facts.connection, value);
+        break;
+      case 14:
+        if (name.toLowerCase() === 'content-length') facts.lengths.push(value);
+        break;
+      case 16:
+        // A proxy hop: HTTP/1.0 clients and old browsers say here what others say in Connection.
+        if (name.toLowerCase() === 'proxy-connection') facts.connection = joined(facts.connection, value);
+        break;
+      case 17:
+        if (name.toLowerCase() === 'transfer-encoding') facts.encodings = joined(facts.encodings, value);
+        break;
+    }
+  }
+  return facts;
+}
+
+function codingsOf(encodings: string): string[] {
+  return encodings.split(',').map((coding) => coding.trim().toLowerCase());
+}
+
+function contentLength(values: string[]): number {
+  const [value = ''] = values;
+  // A list of equal lengths may be collapsed (RFC 9110 section 8.6), but the next hop would see the list: refused.
+  if (values.length > 1) throw new ProtocolError('more than one Content-Length');
+  if (!/^\d+$/.test(value))
+    throw new ProtocolError(`bad Content-Length ${JSON.stringify(value.slice(0, 100))}`);
+  const length = Number(value);
+  if (!Number.isSafeInteger(length))
+    throw new ProtocolError(`Content-Length ${value.slice(0, 100)} is over 2^53`, 413);
+  return length;
+}
+
+function persistent(version: string, facts: Facts): boolean {
+  if (hasToken(facts.connection, 'close')) return false;
+  return version === '1.1' || hasToken(facts.connection, 'keep-alive');
+}
+
+function trimmed(text: string, start: number, end: number): string {
+  let from = start;
+  let to = end;
+  while (from < to && isBlank(text.charCodeAt(from))) from++;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
+}
+
+const isBlank = (code: number) => code === 0x20 || code === 0x09;

@@ -1,0 +1,368 @@
+import type { Headers } from '../flow/headers.js';
+import {
+  type Framing,
+  LIMITS,
+  ProtocolError,
+  parseFields,
+  parseRequestHead,
+  parseResponseHead,
+  type RequestHead,
+  type ResponseHead,
+} from './head.js';
+
+/** What a parser tells of the message's body, in this order: (chunk? data* wire*)* end. */
+export interface BodyEvents {
+  /** A chunk begins. `line` is its size and extensions as they came, without CRLF; valid during the call. */
+  chunk(size: number, line: Buffer): void;
+  /** Body octets, `bytes[start, end)`, without framing; valid during the call. */
+  data(bytes: Buffer, start: number, end: number): void;
+  /**
+   * The octets that carried what was told since the last call, framing included: for a receiver that passes them on
+   * as they are. The last chunk and the trailers are never among them.
+   */
+  wire(bytes: Buffer, start: number, end: number): void;
+  /** The body is over. `lastLine` is the line of the last chunk as it came. */
+  end(lastLine: string | undefined, trailers: Headers | undefined): void;
+}
+
+export interface ParserEvents<H> extends BodyEvents {
+  head(head: H): void;
+}
+
+enum State {
+  Head,
+  Length,
+  UntilClose,
+  ChunkLine,
+  ChunkData,
+  ChunkEnd,
+  Trailers,
+  /** A message without a body: its end is still to be told. */
+  End,
+  /** A message is over and the next one has not been asked for. */
+  Between,
+  Failed,
+}
+
+const CR = 0x0d;
+const LF = 0x0a;
+const EMPTY = Buffer.alloc(0);
+const LEADING_EMPTY_LINES = /^(?:\r\n)+/;
+
+/**
+ * Turns the octets of one direction of a connection into events. It does no I/O and holds no body: only an unfinished
+ * head, chunk line or trailer section is kept between calls.
+ *
+ * After each message it stops until {@link next}; {@link pause} stops it anywhere. `execute` tells how far it came.
+ */
+abstract class Parser<H extends { framing: Framing }> {
+  #state = State.Head;
+  /** The beginning of a head, line or trailer section that is not complete. */
+  #carry: Buffer = EMPTY;
+  #left = 0;
+  #paused = false;
+  #chunked = false;
+  #lastLine: string | undefined;
+
+  constructor(protected readonly events: ParserEvents<H>) {}
+
+  protected abstract parseHead(text: string): H;
+
+  /** Between two messages, with nothing of the next one seen. */
+  get idle(): boolean {
+    return this.#state === State.Between || (this.#state === State.Head && this.#carry.length === 0);
+  }
+
+  /** A head has begun but is not complete. */
+  get midHead(): boolean {
+    return this.#state === State.Head && this.#carry.length > 0;
+  }
+
+  /** Stops after the event that is being told. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+  }
+
+  /** Goes on to the next message. */
+  next(): void {
+    if (this.#state === State.Between) this.#state = State.Head;
+  }
+
+  /**
+   * Reads `bytes` from `start`. Returns the offset of the first octet not consumed: `bytes.length`, or less when paused
+   * or when a message is over.
+   * @throws ProtocolError once; the parser is unusable afterwards
+   */
+  execute(bytes: Buffer, start = 0): number {
+    let at = start;
+    let wireFrom = at;
+    const flush = (to: number) => {
+      if (to > wireFrom) this.events.wire(bytes, wireFrom, to);
+      wireFrom = to;
+    };
+    try {
+      while (!this.#paused && (at < bytes.length || this.#state === State.End)) {
+        switch (this.#state) {
+          case State.Head: {
+            const end = this.#readHead(bytes, at);
+            at = wireFrom = end;
+            break;
+          }
+          case State.Length:
+          case State.UntilClose: {
+            const to = this.#state === State.Length ? Math.min(bytes.length, at + this.#left) : bytes.length;
+            this.#left -= to - at;
+            this.events.data(bytes, at, to);
+            at = to;
+            flush(at);
+            if (this.#state === State.Length && this.#left === 0) this.#finish(undefined);
+            break;
+          }
+          case State.ChunkLine: {
+            const lf = bytes.indexOf(LF, at);
+            const held = this.#carry.length;
+            if (lf === -1) {
+              flush(at);
+              this.#hold(bytes, at, bytes.length, LIMITS.chunkLine, 'a chunk line');
+              at = wireFrom = bytes.length;
+              break;
+            }
+            if (held > 0) {
+              this.#hold(bytes, at, lf + 1, LIMITS.chunkLine, 'a chunk line');
+              const line = this.#carry;
+              this.#carry = EMPTY;
+              // The line was split over reads, so it is not contiguous in `bytes`: it leaves on its own.
+              if (this.#beginChunk(line, 0, line.length)) this.events.wire(line, 0, line.length);
+              at = wireFrom = lf + 1;
+            } else {
+              if (lf + 1 - at > LIMITS.chunkLine) throw tooLong('a chunk line', LIMITS.chunkLine);
+              const last = !this.#beginChunk(bytes, at, lf + 1);
+              if (last) flush(at);
+              at = lf + 1;
+              if (last) wireFrom = at;
+            }
+            break;
+          }
+          case State.ChunkData: {
+            const to = Math.min(bytes.length, at + this.#left);
+            this.#left -= to - at;
+            this.events.data(bytes, at, to);
+            at = to;
+            if (this.#left === 0) {
+              this.#state = State.ChunkEnd;
+              this.#left = 2;
+            }
+            break;
+          }
+          case State.ChunkEnd: {
+            if (bytes[at] !== (this.#left === 2 ? CR : LF)) {
+              throw new ProtocolError('a chunk is longer than its size says: no CRLF after its data');
+            }
+            at++;
+            if (--this.#left === 0) this.#state = State.ChunkLine;
+            break;
+          }
+          case State.Trailers:
+            at = wireFrom = this.#readTrailers(bytes, at);
+            break;
+          case State.End:
+            this.#finish(undefined);
+            break;
+          case State.Between:
+            return at;
+          case State.Failed:
+            throw new ProtocolError('the parser has failed before');
+        }
+      }
+      if (this.#chunked) flush(at);
+      return at;
+    } catch (error) {
+      this.#state = State.Failed;
+      // What came before the fault is passed on, as it would have been in a read of its own.
+      if (this.#chunked) flush(at);
+      throw error;
+    }
+  }
+
+  /**
+   * The peer has closed its side. Ends a close-delimited body.
+   * @returns whether that was a clean end: between messages, or of such a body
+   */
+  finish(): boolean {
+    if (this.#state === State.UntilClose) {
+      this.#finish(undefined);
+      return true;
+    }
+    return this.idle;
+  }
+
+  #readHead(bytes: Buffer, at: number): number {
+    // Empty lines before a start line are skipped (RFC 9112 section 2.2).
+    if (this.#carry.length === 0) {
+      while (bytes[at] === CR && bytes[at + 1] === LF) at += 2;
+      if (at === bytes.length) return at;
+      if (bytes[at] === LF) throw new ProtocolError('a bare LF');
+    }
+    const found = this.#section(bytes, at, '\r\n\r\n', LIMITS.head, 'a head');
+    if (found === undefined) return bytes.length;
+    const text = found.text.replace(LEADING_EMPTY_LINES, '');
+    if (text === '') return found.end;
+    const head = this.parseHead(text.slice(0, -2));
+    this.#enterBody(head.framing);
+    this.events.head(head);
+    return found.end;
+  }
+
+  #enterBody(framing: Framing): void {
+    this.#chunked = framing.kind === 'chunked';
+    switch (framing.kind) {
+      case 'length':
+        this.#left = framing.length;
+        this.#state = State.Length;
+        break;
+      case 'chunked':
+        this.#state = State.ChunkLine;
+        break;
+      case 'close':
+        this.#state = State.UntilClose;
+        break;
+      case 'none':
+        this.#state = State.End;
+        break;
+    }
+  }
+
+  /** Reads a chunk line that ends with LF at `end`. Returns false for the last chunk's. */
+  #beginChunk(bytes: Buffer, start: number, end: number): boolean {
+    if (bytes[end - 2] !== CR) throw new ProtocolError('a chunk line ended by a bare LF');
+    let size = 0;
+    let at = start;
+    for (; at < end - 2; at++) {
+      const digit = hexDigit(bytes[at] ?? 0);
+      if (digit === -1) break;
+      size = size * 16 + digit;
+      if (size > Number.MAX_SAFE_INTEGER) throw new ProtocolError('a chunk size over 2^53', 413);
+    }
+    if (at === start) throw new ProtocolError(`bad chunk size ${quote(bytes, start, end)}`);
+    if (at < end - 2) {
+      const text = bytes.toString('latin1', at, end - 2);
+      if (!/^[ \t]*;[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
+        throw new ProtocolError(`bad chunk size or extension ${quote(bytes, start, end)}`);
+      }
+    }
+    if (size === 0) {
+      this.#lastLine = bytes.toString('latin1', start, end - 2);
+      this.#state = State.Trailers;
+      return false;
+    }
+    this.#left = size;
+    this.#state = State.ChunkData;
+    this.events.chunk(size, bytes.subarray(start, end - 2));
+    return true;
+  }
+
+  #readTrailers(bytes: Buffer, at: number): number {
+    if (this.#carry.length === 0 && bytes[at] === CR && bytes[at + 1] === LF) {
+      this.#finish(undefined);
+      return at + 2;
+    }
+    if (this.#carry.length === 1 && this.#carry[0] === CR && bytes[at] === LF) {
+      this.#carry = EMPTY;
+      this.#finish(undefined);
+      return at + 1;
+    }
+    const found = this.#section(bytes, at, '\r\n\r\n', LIMITS.trailers, 'a trailer section');
+    if (found === undefined) return bytes.length;
+    this.#finish(parseFields(found.text.slice(0, -2), 0));
+    return found.end;
+  }
+
+  /** Finds the text up to `terminator`, over several calls if need be. */
+  #section(bytes: Buffer, at: number, terminator: string, limit: number, what: string) {
+    if (this.#carry.length === 0) {
+      const found = bytes.indexOf(terminator, at, 'latin1');
+      if (found !== -1) {
+        const end = found + terminator.length;
+        if (end - at > limit) throw tooLong(what, limit);
+        return { text: bytes.toString('latin1', at, end), end };
+      }
+      refuseBareLf(bytes, at, what);
+      this.#hold(bytes, at, bytes.length, limit, what);
+      return undefined;
+    }
+    const before = this.#carry.length;
+    // Enough of the carry is looked at again to find a terminator that was split.
+    const overlap = Math.min(before, terminator.length - 1);
+    const seam = Buffer.concat([
+      this.#carry.subarray(before - overlap),
+      bytes.subarray(at, at + terminator.length - 1),
+    ]);
+    const inSeam = seam.indexOf(terminator, 0, 'latin1');
+    const found = inSeam !== -1 ? at - overlap + inSeam : bytes.indexOf(terminator, at, 'latin1');
+    if (found === -1) {
+      refuseBareLf(seam, 0, what);
+      refuseBareLf(bytes, at, what);
+      this.#hold(bytes, at, bytes.length, limit, what);
+      return undefined;
+    }
+    const end = found + terminator.length;
+    this.#hold(bytes, at, end, limit, what);
+    const text = this.#carry.toString('latin1');
+    this.#carry = EMPTY;
+    return { text, end };
+  }
+
+  /** Keeps a copy: the buffers given to `execute` are used again by their owner. */
+  #hold(bytes: Buffer, start: number, end: number, limit: number, what: string): void {
+    if (this.#carry.length + end - start > limit) throw tooLong(what, limit);
+    this.#carry = Buffer.concat([this.#carry, bytes.subarray(start, end)]);
+  }
+
+  #finish(trailers: Headers | undefined): void {
+    this.#state = State.Between;
+    const lastLine = this.#lastLine;
+    this.#lastLine = undefined;
+    this.events.end(lastLine, trailers);
+  }
+}
+
+export class RequestParser extends Parser<RequestHead> {
+  protected override parseHead(text: string): RequestHead {
+    return parseRequestHead(text);
+  }
+}
+
+/** Reads the responses on one connection. `method` must be set before each; interim responses are heads of their own. */
+export class ResponseParser extends Parser<ResponseHead> {
+  /** Of the request whose response comes next. */
+  method = 'GET';
+
+  protected override parseHead(text: string): ResponseHead {
+    return parseResponseHead(text, this.method);
+  }
+}
+
+/** Such a section would never end by the strict terminator: refused at once, not when the connection idles out. */
+function refuseBareLf(bytes: Buffer, start: number, what: string): void {
+  for (let lf = bytes.indexOf(LF, start); lf !== -1; lf = bytes.indexOf(LF, lf + 1)) {
+    if (lf > start && bytes[lf - 1] !== CR) throw new ProtocolError(`${what} with a bare LF`);
+  }
+}
+
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}
+
+function tooLong(what: string, limit: number): ProtocolError {
+  return new ProtocolError(`${what} of more than ${limit} octets`, 431);
+}
+
+function quote(bytes: Buffer, start: number, end: number): string {
+  return JSON.stringify(bytes.toString('latin1', start, Math.min(end - 2, start + 60)));
+}
