@@ -174,6 +174,31 @@ export abstract class MessageRecord implements Message {
     });
   }
 
+  /**
+   * The recorded body has been sent, `raw` of it.
+   * @param oneChunk it left as one chunk, whatever chunks it came in
+   */
+  sentWhole(raw: Buffer, oneChunk: boolean): void {
+    const { received, sent } = this.transfer;
+    sent.bytes = raw.length;
+    if (!this.bodyEdited && !oneChunk) {
+      sent.setPieces(received.pieces);
+    } else if (oneChunk) {
+      if (raw.length > 0) sent.pieces.addPiece(raw.length);
+    } else {
+      sent.pieces.addOctets(raw.length);
+    }
+    if (this.bodyEdited) sent.setSha256(received.sha256 === undefined ? undefined : () => sha256(raw));
+    else sent.setSha256(() => received.sha256);
+    if (!this.bodyEdited) {
+      Object.defineProperty(sent, 'decoded', {
+        configurable: true,
+        enumerable: true,
+        get: () => received.decoded,
+      });
+    }
+  }
+
   /** Whether the head can still be edited; leaves a warning if not. */
   protected headMayChange(what: string): boolean {
     if (!this.headSent) return true;

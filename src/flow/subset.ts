@@ -24,8 +24,8 @@ export function matchesSubset(actual: unknown, expected: unknown): boolean {
   return contains(actual, expected, new Map());
 }
 
-/** `open` holds the pairs being compared: one met again inside itself adds nothing. */
-function contains(actual: unknown, expected: unknown, open: Map<object, Set<unknown>>): boolean {
+/** `met` holds the pairs begun: all have to hold, so that one met again, be it inside itself, adds nothing. */
+function contains(actual: unknown, expected: unknown, met: Map<object, Set<unknown>>): boolean {
   if (isAsymmetricMatcher(expected)) return Boolean(expected.asymmetricMatch(actual));
   if (!isObject(expected)) return Object.is(actual, expected);
   if (types.isRegExp(expected)) {
@@ -35,24 +35,21 @@ function contains(actual: unknown, expected: unknown, open: Map<object, Set<unkn
   if (!isObject(actual)) return false;
   if (types.isDate(expected)) return types.isDate(actual) && Object.is(actual.getTime(), expected.getTime());
 
-  const partners = open.get(expected) ?? new Set();
+  const partners = met.get(expected) ?? new Set();
   if (partners.has(actual)) return true;
-  open.set(expected, partners.add(actual));
-  try {
-    if (Array.isArray(expected)) {
-      return (
-        Array.isArray(actual) &&
-        actual.length === expected.length &&
-        expected.every((element, i) => contains(actual[i], element, open))
-      );
-    }
-    if (Array.isArray(actual)) return false;
-    // Maps, sets and buffers have their content elsewhere than in keys.
-    if (Object.prototype.toString.call(expected) !== '[object Object]') return isDeepStrictEqual(actual, expected);
-    return Object.keys(expected).every((key) => key in actual && contains(actual[key], expected[key], open));
-  } finally {
-    partners.delete(actual);
+  met.set(expected, partners.add(actual));
+  if (Array.isArray(expected)) {
+    return (
+      Array.isArray(actual) &&
+      actual.length === expected.length &&
+      expected.every((element, i) => contains(actual[i], element, met))
+    );
   }
+  if (Array.isArray(actual)) return false;
+  // Maps, sets and buffers have their content elsewhere than in keys.
+  if (Object.prototype.toString.call(expected) !== '[object Object]')
+    return isDeepStrictEqual(actual, expected);
+  return Object.keys(expected).every((key) => key in actual && contains(actual[key], expected[key], met));
 }
 
 /** Whether `pattern` is found in `text`, whatever a `g` or `y` pattern was used for before. */

@@ -37,7 +37,7 @@ export interface RequestHead extends Head {
   /** The request target as it came: origin, absolute, authority or asterisk form. */
   target: string;
   expectContinue: boolean;
-  /** The value of Upgrade, if Connection names it. */
+  /** The value of Upgrade, if Connection names it; never in HTTP/1.0 (RFC 9110 section 7.8). */
   upgrade: string | undefined;
 }
 
@@ -72,8 +72,11 @@ export function parseRequestHead(text: string): RequestHead {
   const version = minor === '0' ? '1.0' : '1.1';
   const headers = parseFields(text, lineEnd + 2);
   const facts = gather(headers);
-  if (facts.encodings !== undefined && facts.lengths.length > 0) {
-    throw new ProtocolError('both Transfer-Encoding and Content-Length');
+  // RFC 9112 section 3.2: hops that pick different ones would see different requests.
+  if (facts.hosts > 1) throw new ProtocolError('more than one Host');
+  const length = contentLength(facts);
+  if (method === 'CONNECT' && (facts.encodings !== undefined || length !== undefined)) {
+    throw new ProtocolError('a CONNECT request with a body');
   }
   let framing: Framing = { kind: 'none' };
   if (facts.encodings !== undefined) {
@@ -85,9 +88,8 @@ export function parseRequestHead(text: string): RequestHead {
       );
     }
     framing = { kind: 'chunked' };
-  } else if (facts.lengths.length > 0) {
-    const length = contentLength(facts.lengths);
-    framing = length === 0 ? { kind: 'none' } : { kind: 'length', length };
+  } else if (length !== undefined && length > 0) {
+    framing = { kind: 'length', length };
   }
   return {
     method,
@@ -97,7 +99,7 @@ export function parseRequestHead(text: string): RequestHead {
     framing,
     keepAlive: persistent(version, facts),
     expectContinue: version === '1.1' && facts.expect?.toLowerCase() === '100-continue',
-    upgrade: facts.upgrade !== undefined && hasToken(facts.connection, 'upgrade') ? facts.upgrade : undefined,
+    upgrade: version === '1.1' && hasToken(facts.connection, 'upgrade') ? facts.upgrade : undefined,
   };
 }
 
@@ -118,6 +120,8 @@ export function parseResponseHead(text: string, method: string): ResponseHead {
   const status = Number(code);
   const headers = parseFields(text, lineEnd + 2);
   const facts = gather(headers);
+  // Looked at also where no body follows: not every hop knows that none does.
+  const length = contentLength(facts);
   let framing: Framing;
   if (
     status < 200 ||
@@ -128,7 +132,6 @@ export function parseResponseHead(text: string, method: string): ResponseHead {
   ) {
     framing = { kind: 'none' };
   } else if (facts.encodings !== undefined) {
-    if (facts.lengths.length > 0) throw new ProtocolError('both Transfer-Encoding and Content-Length');
     if (version === '1.0') throw new ProtocolError('Transfer-Encoding in an HTTP/1.0 response');
     const codings = codingsOf(facts.encodings);
     const chunkedAt = codings.indexOf('chunked');
@@ -138,14 +141,22 @@ export function parseResponseHead(text: string, method: string): ResponseHead {
       );
     }
     framing = chunkedAt === -1 ? { kind: 'close' } : { kind: 'chunked' };
-  } else if (facts.lengths.length > 0) {
-    const length = contentLength(facts.lengths);
+  } else if (length !== undefined) {
     framing = length === 0 ? { kind: 'none' } : { kind: 'length', length };
   } else {
     framing = { kind: 'close' };
   }
   const keepAlive = framing.kind !== 'close' && persistent(version, facts);
   return { status, statusText, version, headers, framing, keepAlive };
+}
+
+/** Reads a trailer section; the fields that frame the message came too late there (RFC 9110 section 6.5.1). */
+export function parseTrailers(text: string): Headers {
+  const trailers = parseFields(text, 0);
+  for (const name of ['Content-Length', 'Transfer-Encoding']) {
+    if (trailers.has(name)) throw new ProtocolError(`${name} among the trailers`);
+  }
+  return trailers;
 }
 
 /** Reads field lines from `start` to the end of `text`. */
@@ -182,6 +193,7 @@ export function hasToken(list: string | undefined, token: string): boolean {
 }
 
 interface Facts {
+  hosts: number;
   lengths: string[];
   encodings: string | undefined;
   connection: string | undefined;
@@ -195,6 +207,7 @@ const joined = (sofar: string | undefined, value: string) =>
 /** The fields that decide framing and reuse, found in one pass. */
 function gather(headers: Headers): Facts {
   const facts: Facts = {
+    hosts: 0,
     lengths: [],
     encodings: undefined,
     connection: undefined,
@@ -203,6 +216,9 @@ function gather(headers: Headers): Facts {
   };
   for (const [name, value] of headers) {
     switch (name.length) {
+      case 4:
+        if (name.toLowerCase() === 'host') facts.hosts++;
+        break;
       case 6:
         if (name.toLowerCase() === 'expect') facts.expect = joined(facts.expect, value);
         break;
@@ -228,13 +244,20 @@ function gather(headers: Headers): Facts {
 }
 
 function codingsOf(encodings: string): string[] {
-  return encodings.split(',').map((coding) => coding.trim().toLowerCase());
+  const codings = encodings.split(',').map((coding) => coding.trim().toLowerCase());
+  // Empty ones and parameters are within the grammar, but also how one hop is made to see `chunked` and another not.
+  if (!codings.every((coding) => NAME.test(coding))) {
+    throw new ProtocolError(`bad Transfer-Encoding ${JSON.stringify(encodings.slice(0, 100))}`);
+  }
+  return codings;
 }
 
-function contentLength(values: string[]): number {
-  const [value = ''] = values;
+function contentLength({ encodings, lengths }: Facts): number | undefined {
+  const [value] = lengths;
+  if (value === undefined) return undefined;
+  if (encodings !== undefined) throw new ProtocolError('both Transfer-Encoding and Content-Length');
   // A list of equal lengths may be collapsed (RFC 9110 section 8.6), but the next hop would see the list: refused.
-  if (values.length > 1) throw new ProtocolError('more than one Content-Length');
+  if (lengths.length > 1) throw new ProtocolError('more than one Content-Length');
   if (!/^\d+$/.test(value))
     throw new ProtocolError(`bad Content-Length ${JSON.stringify(value.slice(0, 100))}`);
   const length = Number(value);

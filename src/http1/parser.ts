@@ -3,9 +3,9 @@ import {
   type Framing,
   LIMITS,
   ProtocolError,
-  parseFields,
   parseRequestHead,
   parseResponseHead,
+  parseTrailers,
   type RequestHead,
   type ResponseHead,
 } from './head.js';
@@ -47,7 +47,10 @@ enum State {
 const CR = 0x0d;
 const LF = 0x0a;
 const EMPTY = Buffer.alloc(0);
-const LEADING_EMPTY_LINES = /^(?:\r\n)+/;
+const SECTION_END = Buffer.from('\r\n\r\n');
+/** RFC 9112 section 7.1.1. A quote left open could hide the line's end from another parser. */
+const EXTENSIONS =
+  /^(?:[ \t]*;[ \t]*[!#$%&'*+\-.^_`|~\w]+(?:[ \t]*=[ \t]*(?:[!#$%&'*+\-.^_`|~\w]+|"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"))?)+$/;
 
 /**
  * Turns the octets of one direction of a connection into events. It does no I/O and holds no body: only an unfinished
@@ -57,8 +60,9 @@ const LEADING_EMPTY_LINES = /^(?:\r\n)+/;
  */
 abstract class Parser<H extends { framing: Framing }> {
   #state = State.Head;
-  /** The beginning of a head, line or trailer section that is not complete. */
+  /** Its first `#held` octets are the beginning of a head, line or trailer section that is not complete. */
   #carry: Buffer = EMPTY;
+  #held = 0;
   #left = 0;
   #paused = false;
   #chunked = false;
@@ -70,19 +74,20 @@ abstract class Parser<H extends { framing: Framing }> {
 
   /** Between two messages, with nothing of the next one seen. */
   get idle(): boolean {
-    return this.#state === State.Between || (this.#state === State.Head && this.#carry.length === 0);
+    return this.#state === State.Between || (this.#state === State.Head && this.#held === 0);
   }
 
   /** A head has begun but is not complete. */
   get midHead(): boolean {
-    return this.#state === State.Head && this.#carry.length > 0;
+    return this.#state === State.Head && this.#held > 0;
   }
 
-  /** Stops after the event that is being told. */
+  /** Stops after the event that is being told (and the `wire` of what was told so far). */
   pause(): void {
     this.#paused = true;
   }
 
+  /** Call `execute` again afterwards, also with no octets left: an `end` may be due. */
   resume(): void {
     this.#paused = false;
   }
@@ -107,42 +112,35 @@ abstract class Parser<H extends { framing: Framing }> {
     try {
       while (!this.#paused && (at < bytes.length || this.#state === State.End)) {
         switch (this.#state) {
-          case State.Head: {
-            const end = this.#readHead(bytes, at);
-            at = wireFrom = end;
+          case State.Head:
+            at = wireFrom = this.#readHead(bytes, at);
             break;
-          }
           case State.Length:
           case State.UntilClose: {
             const to = this.#state === State.Length ? Math.min(bytes.length, at + this.#left) : bytes.length;
             this.#left -= to - at;
             this.events.data(bytes, at, to);
             at = to;
+            if (this.#state === State.Length && this.#left === 0) this.#state = State.End;
             flush(at);
-            if (this.#state === State.Length && this.#left === 0) this.#finish(undefined);
             break;
           }
           case State.ChunkLine: {
             const lf = bytes.indexOf(LF, at);
-            const held = this.#carry.length;
-            if (lf === -1) {
+            const end = lf === -1 ? bytes.length : lf + 1;
+            if (this.#held > 0 || lf === -1) {
               flush(at);
-              this.#hold(bytes, at, bytes.length, LIMITS.chunkLine, 'a chunk line');
-              at = wireFrom = bytes.length;
-              break;
-            }
-            if (held > 0) {
-              this.#hold(bytes, at, lf + 1, LIMITS.chunkLine, 'a chunk line');
-              const line = this.#carry;
-              this.#carry = EMPTY;
+              this.#hold(bytes, at, end, LIMITS.chunkLine, 'a chunk line');
+              at = wireFrom = end;
+              if (lf === -1) break;
+              const line = this.#take();
               // The line was split over reads, so it is not contiguous in `bytes`: it leaves on its own.
               if (this.#beginChunk(line, 0, line.length)) this.events.wire(line, 0, line.length);
-              at = wireFrom = lf + 1;
             } else {
-              if (lf + 1 - at > LIMITS.chunkLine) throw tooLong('a chunk line', LIMITS.chunkLine);
-              const last = !this.#beginChunk(bytes, at, lf + 1);
+              if (end - at > LIMITS.chunkLine) throw tooLong('a chunk line', LIMITS.chunkLine);
+              const last = !this.#beginChunk(bytes, at, end);
               if (last) flush(at);
-              at = lf + 1;
+              at = end;
               if (last) wireFrom = at;
             }
             break;
@@ -170,7 +168,7 @@ abstract class Parser<H extends { framing: Framing }> {
             at = wireFrom = this.#readTrailers(bytes, at);
             break;
           case State.End:
-            this.#finish(undefined);
+            this.#end(undefined);
             break;
           case State.Between:
             return at;
@@ -183,37 +181,32 @@ abstract class Parser<H extends { framing: Framing }> {
     } catch (error) {
       this.#state = State.Failed;
       // What came before the fault is passed on, as it would have been in a read of its own.
-      if (this.#chunked) flush(at);
+      if (this.#chunked && error instanceof ProtocolError) flush(at);
       throw error;
     }
   }
 
   /**
-   * The peer has closed its side. Ends a close-delimited body.
+   * The peer has closed its side. Tells the end of a close-delimited body, and one that was held back by a pause.
    * @returns whether that was a clean end: between messages, or of such a body
    */
   finish(): boolean {
-    if (this.#state === State.UntilClose) {
-      this.#finish(undefined);
+    if (this.#state === State.UntilClose || this.#state === State.End) {
+      this.#end(undefined);
       return true;
     }
     return this.idle;
   }
 
   #readHead(bytes: Buffer, at: number): number {
-    // Empty lines before a start line are skipped (RFC 9112 section 2.2).
-    if (this.#carry.length === 0) {
-      while (bytes[at] === CR && bytes[at + 1] === LF) at += 2;
-      if (at === bytes.length) return at;
-      if (bytes[at] === LF) throw new ProtocolError('a bare LF');
-    }
-    const found = this.#section(bytes, at, '\r\n\r\n', LIMITS.head, 'a head');
+    const found = this.#section(bytes, at, LIMITS.head, 'a head');
     if (found === undefined) return bytes.length;
-    const text = found.text.replace(LEADING_EMPTY_LINES, '');
-    if (text === '') return found.end;
-    const head = this.parseHead(text.slice(0, -2));
-    this.#enterBody(head.framing);
-    this.events.head(head);
+    // Empty lines before a start line are skipped (RFC 9112 section 2.2).
+    if (found.text !== '') {
+      const head = this.parseHead(found.text);
+      this.#enterBody(head.framing);
+      this.events.head(head);
+    }
     return found.end;
   }
 
@@ -250,7 +243,7 @@ abstract class Parser<H extends { framing: Framing }> {
     if (at === start) throw new ProtocolError(`bad chunk size ${quote(bytes, start, end)}`);
     if (at < end - 2) {
       const text = bytes.toString('latin1', at, end - 2);
-      if (!/^[ \t]*;[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
+      if (!EXTENSIONS.test(text)) {
         throw new ProtocolError(`bad chunk size or extension ${quote(bytes, start, end)}`);
       }
     }
@@ -266,63 +259,67 @@ abstract class Parser<H extends { framing: Framing }> {
   }
 
   #readTrailers(bytes: Buffer, at: number): number {
-    if (this.#carry.length === 0 && bytes[at] === CR && bytes[at + 1] === LF) {
-      this.#finish(undefined);
-      return at + 2;
-    }
-    if (this.#carry.length === 1 && this.#carry[0] === CR && bytes[at] === LF) {
-      this.#carry = EMPTY;
-      this.#finish(undefined);
-      return at + 1;
-    }
-    const found = this.#section(bytes, at, '\r\n\r\n', LIMITS.trailers, 'a trailer section');
+    const found = this.#section(bytes, at, LIMITS.trailers, 'a trailer section');
     if (found === undefined) return bytes.length;
-    this.#finish(parseFields(found.text.slice(0, -2), 0));
+    this.#end(found.text === '' ? undefined : parseTrailers(found.text));
     return found.end;
   }
 
-  /** Finds the text up to `terminator`, over several calls if need be. */
-  #section(bytes: Buffer, at: number, terminator: string, limit: number, what: string) {
-    if (this.#carry.length === 0) {
-      const found = bytes.indexOf(terminator, at, 'latin1');
+  /** Finds the lines up to an empty one, over several calls if need be. The empty line is not in the text. */
+  #section(
+    bytes: Buffer,
+    at: number,
+    limit: number,
+    what: string,
+  ): { text: string; end: number } | undefined {
+    if (this.#held === 0) {
+      if (bytes[at] === CR && bytes[at + 1] === LF) return { text: '', end: at + 2 };
+      const found = bytes.indexOf(SECTION_END, at);
       if (found !== -1) {
-        const end = found + terminator.length;
+        const end = found + SECTION_END.length;
         if (end - at > limit) throw tooLong(what, limit);
-        return { text: bytes.toString('latin1', at, end), end };
+        return { text: bytes.toString('latin1', at, end - 2), end };
       }
-      refuseBareLf(bytes, at, what);
-      this.#hold(bytes, at, bytes.length, limit, what);
-      return undefined;
     }
-    const before = this.#carry.length;
-    // Enough of the carry is looked at again to find a terminator that was split.
-    const overlap = Math.min(before, terminator.length - 1);
-    const seam = Buffer.concat([
-      this.#carry.subarray(before - overlap),
-      bytes.subarray(at, at + terminator.length - 1),
-    ]);
-    const inSeam = seam.indexOf(terminator, 0, 'latin1');
-    const found = inSeam !== -1 ? at - overlap + inSeam : bytes.indexOf(terminator, at, 'latin1');
-    if (found === -1) {
-      refuseBareLf(seam, 0, what);
-      refuseBareLf(bytes, at, what);
-      this.#hold(bytes, at, bytes.length, limit, what);
-      return undefined;
+    // It comes in pieces: put together line by line, which looks at no octet twice.
+    let from = at;
+    for (let lf = bytes.indexOf(LF, from); lf !== -1; lf = bytes.indexOf(LF, from)) {
+      this.#hold(bytes, from, lf + 1, limit, what);
+      from = lf + 1;
+      // By the strict terminator it might never end: refused at once, not when the connection idles out.
+      if (this.#carry[this.#held - 2] !== CR) throw new ProtocolError(`${what} with a bare LF`);
+      if (this.#held === 2 || this.#carry[this.#held - 3] === LF) {
+        const section = this.#take();
+        return { text: section.toString('latin1', 0, section.length - 2), end: from };
+      }
     }
-    const end = found + terminator.length;
-    this.#hold(bytes, at, end, limit, what);
-    const text = this.#carry.toString('latin1');
-    this.#carry = EMPTY;
-    return { text, end };
+    this.#hold(bytes, from, bytes.length, limit, what);
+    return undefined;
   }
 
   /** Keeps a copy: the buffers given to `execute` are used again by their owner. */
   #hold(bytes: Buffer, start: number, end: number, limit: number, what: string): void {
-    if (this.#carry.length + end - start > limit) throw tooLong(what, limit);
-    this.#carry = Buffer.concat([this.#carry, bytes.subarray(start, end)]);
+    const held = this.#held + end - start;
+    if (held > limit) throw tooLong(what, limit);
+    if (held > this.#carry.length) {
+      // Doubled, so that a section of many small pieces is not copied for each of them.
+      const larger = Buffer.allocUnsafe(Math.max(held, 2 * this.#carry.length));
+      this.#carry.copy(larger, 0, 0, this.#held);
+      this.#carry = larger;
+    }
+    bytes.copy(this.#carry, this.#held, start, end);
+    this.#held = held;
   }
 
-  #finish(trailers: Headers | undefined): void {
+  /** Gives away what is held. */
+  #take(): Buffer {
+    const held = this.#carry.subarray(0, this.#held);
+    this.#carry = EMPTY;
+    this.#held = 0;
+    return held;
+  }
+
+  #end(trailers: Headers | undefined): void {
     this.#state = State.Between;
     const lastLine = this.#lastLine;
     this.#lastLine = undefined;
@@ -343,13 +340,6 @@ export class ResponseParser extends Parser<ResponseHead> {
 
   protected override parseHead(text: string): ResponseHead {
     return parseResponseHead(text, this.method);
-  }
-}
-
-/** Such a section would never end by the strict terminator: refused at once, not when the connection idles out. */
-function refuseBareLf(bytes: Buffer, start: number, what: string): void {
-  for (let lf = bytes.indexOf(LF, start); lf !== -1; lf = bytes.indexOf(LF, lf + 1)) {
-    if (lf > start && bytes[lf - 1] !== CR) throw new ProtocolError(`${what} with a bare LF`);
   }
 }
 

@@ -1,0 +1,210 @@
+import { type FlowErrorCode, messageOf } from '../errors.js';
+import { type FlowControl, FlowRecord } from '../flow/flow.js';
+import { RequestRecord } from '../flow/message.js';
+import type { RespondInit } from '../flow/types.js';
+import type { RequestHead } from '../http1/head.js';
+import type { Route } from '../origin/origins.js';
+import type { ConnectionPin, OriginStream } from '../origin/stream.js';
+import type { BodySource } from '../stream/body.js';
+import { checkRespondInit } from './answer.js';
+import type { ClientStream } from './client-stream.js';
+import { failureResponse } from './failure.js';
+import { RequestLeg } from './request-leg.js';
+import { ResponseLeg } from './response-leg.js';
+import type { ExchangeServices, FlowHook } from './services.js';
+
+/** Problems that are the test's own: they fail it, besides ending the flow. */
+const OWN_PROBLEMS: ReadonlySet<FlowErrorCode> = new Set([
+  'HOOK_FAILED',
+  'RULE_FAILED',
+  'TRANSFORM_FAILED',
+  'LENGTH_BROKEN',
+  'INTERNAL',
+]);
+
+/** Failures after which there is nobody to tell, or who must not be told. */
+const CUTS: ReadonlySet<FlowErrorCode> = new Set(['CLIENT_ABORTED', 'KILLED', 'PROXY_CLOSED']);
+
+/** What the client is told of a failure instead of the usual: a status, or nothing. */
+type ClientTold = number | 'cut';
+
+/**
+ * One request and its response: owns the flow, runs the hooks, and holds the two legs together. The request leg takes
+ * the body from the client to the origin, the response leg back; neither waits for the other unless HTTP says so.
+ */
+export class Exchange implements FlowControl {
+  readonly flow: FlowRecord;
+  readonly request: RequestLeg;
+  readonly response: ResponseLeg;
+  origin: OriginStream | undefined;
+  /** The answer that a hook or rule gives in the origin's place. */
+  answer: RespondInit | undefined;
+  #over = false;
+  #responseHookRan = false;
+
+  constructor(
+    readonly services: ExchangeServices,
+    readonly client: ClientStream,
+    readonly head: RequestHead,
+    where: { id: string; url: string; route: Route; pin: ConnectionPin },
+  ) {
+    this.flow = new FlowRecord(where.id, client.info, this);
+    const { method, version, headers } = head;
+    this.flow.request = new RequestRecord(this.flow, { method, url: where.url, version, headers });
+    this.request = new RequestLeg(this, where.route, where.pin);
+    this.response = new ResponseLeg(this);
+  }
+
+  /** Nothing more happens in this exchange. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  start(): void {
+    this.services.started(this.flow);
+    this.request.begin();
+  }
+
+  /** Runs a hook and then `next`. While an asynchronous hook runs, `source` is paused. */
+  runHook(hook: Exclude<FlowHook, 'error'>, source: BodySource | undefined, next: () => void): void {
+    if (hook === 'response') this.#responseHookRan = true;
+    this.flow.hook = hook;
+    let running: Promise<void> | undefined;
+    try {
+      running = this.services.runHook(hook, this.flow);
+    } catch (error) {
+      this.fail('HOOK_FAILED', `the ${hook} hook threw: ${messageOf(error)}`, error);
+      return;
+    }
+    const done = () => {
+      this.flow.hook = undefined;
+      this.services.happened(this.flow, hook);
+      if (!this.#over) this.guard(next);
+    };
+    if (running === undefined) {
+      done();
+      return;
+    }
+    source?.pause();
+    running.then(
+      () => {
+        source?.resume();
+        done();
+      },
+      (error: unknown) => this.fail('HOOK_FAILED', `the ${hook} hook threw: ${messageOf(error)}`, error),
+    );
+  }
+
+  /** Runs `step`; whatever it throws ends the exchange instead of the process. */
+  guard(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.fail('INTERNAL', `Sluice failed: ${messageOf(error)}`, error);
+    }
+  }
+
+  respond(init: RespondInit): void {
+    checkRespondInit(init);
+    if (this.#over || this.response.headSent) {
+      this.flow.warn('respond() was called after the head of the response had been sent and has no effect');
+      return;
+    }
+    this.answer = init;
+    // Outside a hook nobody looks at the answer afterwards.
+    if (this.flow.hook === undefined) this.request.answerNow();
+  }
+
+  kill(): void {
+    this.fail('KILLED', 'flow.kill() was called');
+  }
+
+  /** A leg has come to its end: the exchange is over when both have. */
+  legEnded(): void {
+    const { request, response } = this.flow;
+    if (this.#over || !request.complete || response?.complete !== true) return;
+    this.#over = true;
+    const reusable = this.response.originKeepsAlive && this.request.originKeepsAlive;
+    this.#pin();
+    this.origin?.release(reusable);
+    this.#settle();
+    this.services.happened(this.flow, 'complete');
+    this.client.done(this.head.keepAlive && this.response.clientKeepsAlive);
+  }
+
+  /** The client has gone. */
+  clientGone(why: string, cause?: unknown): void {
+    this.fail('CLIENT_ABORTED', why, cause);
+  }
+
+  /** Ends the exchange in an error: the peers are told, the record says why, nothing stays open. */
+  fail(code: FlowErrorCode, message: string, cause?: unknown, tell?: ClientTold): void {
+    if (this.#over) return;
+    this.#over = true;
+    const { flow } = this;
+    flow.error = cause === undefined ? { code, message } : { code, message, cause };
+    flow.hook = undefined;
+    this.request.abort(flow.error);
+    this.response.abort(flow.error);
+    this.origin?.cut();
+    this.#tellClient(code, message, tell);
+    if (OWN_PROBLEMS.has(code)) this.services.problem(flow, cause ?? new Error(message));
+    this.#settle();
+    this.#runErrorHook();
+  }
+
+  #tellClient(code: FlowErrorCode, message: string, tell: ClientTold | undefined): void {
+    const { client, response } = this;
+    if (tell === 'cut' || CUTS.has(code)) {
+      client.cut('now');
+    } else if (response.ended) {
+      // The client has its response; only its upload could not be passed on.
+      client.done(false);
+    } else if (response.headSent) {
+      client.cut(response.closeDelimited ? 'reset' : 'short');
+    } else {
+      const answer = failureResponse(code, message, tell, this.services.options.originErrors);
+      if (answer === undefined) {
+        client.cut('now');
+      } else {
+        client.respondWhole(answer.head, answer.body, () => undefined);
+        client.done(false);
+      }
+    }
+  }
+
+  #runErrorHook(): void {
+    const told = () => this.services.happened(this.flow, 'error');
+    if (this.#responseHookRan) {
+      told();
+      return;
+    }
+    try {
+      const running = this.services.runHook('error', this.flow);
+      if (running === undefined) told();
+      else {
+        running.then(told, (error: unknown) => {
+          this.services.problem(this.flow, error);
+          told();
+        });
+      }
+    } catch (error) {
+      this.services.problem(this.flow, error);
+      told();
+    }
+  }
+
+  #settle(): void {
+    const { request, response } = this.flow;
+    // Nobody edits a message any more: its headers need not hold on to the flow's past.
+    request.headSent = request.bodySent = true;
+    if (response !== undefined) response.headSent = response.bodySent = true;
+    this.flow.settle();
+  }
+
+  #pin(): void {
+    const { request, response } = this.flow;
+    const schemes = `${request.headers.get('authorization') ?? ''},${response?.headers.get('www-authenticate') ?? ''}`;
+    if (/(?:^|,)\s*(?:ntlm|negotiate)\b/i.test(schemes)) this.request.pinOrigin();
+  }
+}

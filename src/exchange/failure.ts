@@ -1,0 +1,38 @@
+import { STATUS_CODES } from 'node:http';
+import type { FlowErrorCode } from '../errors.js';
+import { Headers } from '../flow/headers.js';
+import type { WholeBody } from '../origin/stream.js';
+import type { OutgoingResponse } from './client-stream.js';
+
+/** Failures that are answered whatever `originErrors` says: they are the client's own. */
+const CLIENT_FAULTS: Partial<Record<FlowErrorCode, number>> = {
+  CLIENT_PROTOCOL: 400,
+  PROXY_LOOP: 508,
+};
+
+/** A whole plain-text response made by the proxy itself. It closes the connection. */
+export function plainResponse(status: number, text: string): { head: OutgoingResponse; body: WholeBody } {
+  const bytes = Buffer.from(`${text}\n`);
+  const statusText = STATUS_CODES[status] ?? '';
+  const headers = Headers.from({
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': String(bytes.length),
+    Connection: 'close',
+  });
+  return {
+    head: { status, statusText, version: '1.1', headers, framing: 'length' },
+    body: { bytes, chunks: undefined, lastLine: undefined, trailers: undefined },
+  };
+}
+
+/** What a client is told of a failure before a response head went out; `undefined` if its connection is cut instead. */
+export function failureResponse(
+  code: FlowErrorCode,
+  message: string,
+  status: number | undefined,
+  originErrors: 'respond' | 'abort',
+) {
+  const fault = status ?? CLIENT_FAULTS[code];
+  if (fault !== undefined) return plainResponse(fault, `${code}: ${message}`);
+  return originErrors === 'respond' ? plainResponse(502, `${code}: ${message}`) : undefined;
+}

@@ -1,0 +1,68 @@
+/**
+ * How messages leave: their framing, and the fields that must agree with it whatever a hook did to them.
+ * @module
+ */
+import type { Headers } from '../flow/headers.js';
+import type { Framing } from '../http1/head.js';
+
+/** Makes Content-Length and Transfer-Encoding say what `framing` is. An agreeing head is left as it is. */
+export function enforceFraming(headers: Headers, framing: Framing['kind'], length: number | undefined): void {
+  switch (framing) {
+    case 'chunked':
+      headers.delete('content-length');
+      if (!/(?:^|,)\s*chunked\s*$/i.test(headers.get('transfer-encoding') ?? '')) {
+        headers.set('Transfer-Encoding', 'chunked');
+      }
+      break;
+    case 'length':
+      headers.delete('transfer-encoding');
+      if (length !== undefined && headers.get('content-length') !== String(length)) {
+        headers.set('Content-Length', String(length));
+      }
+      break;
+    case 'close':
+      headers.delete('content-length');
+      if (/chunked/i.test(headers.get('transfer-encoding') ?? '')) headers.delete('transfer-encoding');
+      break;
+    case 'none':
+      break;
+  }
+}
+
+/** The framing of a streamed message as it leaves. */
+export function streamedFraming(
+  received: Framing,
+  wishes: { transformed: boolean; keepsLength: boolean; mayChunk: boolean; mayClose: boolean },
+): Framing['kind'] {
+  const lengthUnknown = wishes.mayChunk || !wishes.mayClose ? 'chunked' : 'close';
+  switch (received.kind) {
+    case 'length':
+      return wishes.transformed && !wishes.keepsLength ? lengthUnknown : 'length';
+    case 'chunked':
+      return lengthUnknown;
+    default:
+      return received.kind;
+  }
+}
+
+/**
+ * Fields between two hops of a proxy that an origin must not see, and what they become. An origin sees what it would
+ * see without a proxy.
+ */
+export function removeProxyFields(headers: Headers): void {
+  headers.rename('Proxy-Connection', 'Connection');
+  for (const [name] of [...headers]) {
+    // Answers to a challenge of the origin's own are not the proxy's business, but these names are.
+    if (/^proxy-/i.test(name)) headers.delete(name);
+  }
+  if (/(?:^|,)\s*h2c\s*(?:,|$)/i.test(headers.get('upgrade') ?? '')) {
+    headers.delete('upgrade');
+    headers.delete('http2-settings');
+    const kept = (headers.get('connection') ?? '')
+      .split(',')
+      .map((token) => token.trim())
+      .filter((token) => token !== '' && !/^(?:upgrade|http2-settings)$/i.test(token));
+    if (kept.length === 0) headers.delete('connection');
+    else headers.set('Connection', kept.join(', '));
+  }
+}

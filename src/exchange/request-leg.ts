@@ -1,0 +1,362 @@
+import { type FlowError, messageOf } from '../errors.js';
+import { Headers } from '../flow/headers.js';
+import { pathOf, type RequestRecord } from '../flow/message.js';
+import { now } from '../flow/transfer.js';
+import { OriginFailure, type Route } from '../origin/origins.js';
+import type { ConnectionPin, OriginStream, OutgoingRequest, WholeBody } from '../origin/stream.js';
+import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
+import { CollectedBody } from '../stream/collected-body.js';
+import { RelayedBody } from '../stream/relayed-body.js';
+import { decideStream } from '../stream/rules.js';
+import { TransformedBody } from '../stream/transformed-body.js';
+import { isLengthKept } from '../stream/transforms.js';
+import { AnswerStream } from './answer.js';
+import { bufferedTaps, failedTransform, lengthOf, streamTaps, transformContext } from './bodies.js';
+import type { Exchange } from './exchange.js';
+import { enforceFraming, removeProxyFields, streamedFraming } from './framing.js';
+
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+
+/** The request's way from the client to the origin. */
+export class RequestLeg implements BodyEvents {
+  /** The proxy answered `Expect: 100-continue` itself: the origin's 100 is not for the client. */
+  swallows100 = false;
+  /** The origin connection can be used again, as far as the request is concerned. */
+  originKeepsAlive: boolean;
+  readonly #message: RequestRecord;
+  #body: (BodyEvents & { abort?(error: FlowError): void }) | undefined;
+  #collected: CollectedBody | undefined;
+  #whole: WholeBody | undefined;
+  #forwarded = false;
+  #retried = false;
+
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly route: Route,
+    private readonly pin: ConnectionPin,
+  ) {
+    this.#message = exchange.flow.request;
+    this.originKeepsAlive = exchange.head.keepAlive;
+  }
+
+  begin(): void {
+    const { exchange } = this;
+    const { framing } = exchange.head;
+    removeProxyFields(this.#message.headers);
+    if (framing.kind !== 'none') {
+      const { streamRules, options } = exchange.services;
+      try {
+        decideStream(this.#message, 'request', exchange.flow, lengthOf(framing), streamRules, options);
+      } catch (error) {
+        exchange.fail('RULE_FAILED', `a stream rule threw: ${messageOf(error)}`, error);
+        return;
+      }
+    }
+    exchange.runHook('requestHeaders', exchange.client, () => this.#decided());
+  }
+
+  chunk(size: number, line: Buffer): void {
+    this.#body?.chunk(size, line);
+  }
+
+  data(bytes: Buffer, start: number, end: number): void {
+    this.#body?.data(bytes, start, end);
+  }
+
+  wire(bytes: Buffer, start: number, end: number): void {
+    this.#body?.wire(bytes, start, end);
+  }
+
+  end(lastLine: string | undefined, trailers: Headers | undefined): void {
+    this.#body?.end(lastLine, trailers);
+  }
+
+  /** An answer was given while nobody was looking: the origin, if one was asked, is left alone. */
+  answerNow(): void {
+    const { exchange } = this;
+    if (!this.#forwarded || this.#whole === undefined) return;
+    exchange.origin?.cut();
+    this.#sendWhole(this.#answerStream());
+  }
+
+  /**
+   * The origin closed a connection that had served before, without a word: the request is sent once more if that is
+   * safe. Returns whether it is.
+   */
+  retry(): boolean {
+    if (this.#retried || this.#whole === undefined || !IDEMPOTENT.has(this.#message.method)) return false;
+    this.#retried = true;
+    this.#acquire(true, (origin) => this.#sendWhole(origin));
+    return true;
+  }
+
+  /** The connection this exchange went over stays with its client's. */
+  pinOrigin(): void {
+    this.exchange.origin?.pinTo(this.pin);
+  }
+
+  abort(error: FlowError): void {
+    const message = this.#message;
+    if (message.complete) return;
+    this.#body?.abort?.(error);
+    if (this.#collected !== undefined && message.bodyStatus === 'pending') {
+      message.record(this.#collected.take(), false);
+    }
+    message.transfer.endedAt = now();
+  }
+
+  #decided(): void {
+    const { exchange } = this;
+    const { head } = exchange;
+    const message = this.#message;
+    message.streamDecided = true;
+    const streams = message.stream !== false && head.framing.kind !== 'none' && exchange.answer === undefined;
+    if (head.expectContinue && !streams && head.framing.kind !== 'none') {
+      message.headers.delete('expect');
+      this.swallows100 = true;
+      exchange.client.informational(100, 'Continue', new Headers());
+    }
+    if (streams) this.#stream();
+    else this.#collect();
+  }
+
+  #collect(): void {
+    const { exchange } = this;
+    const message = this.#message;
+    const { options } = exchange.services;
+    const mayOutgrow = exchange.head.framing.kind === 'chunked' && !message.streamRefused && !exchange.answer;
+    const limits = {
+      refuseOver: options.bodySizeLimit,
+      streamOver: mayOutgrow ? options.streamLargeBodies : Number.POSITIVE_INFINITY,
+    };
+    const collected = new CollectedBody(message, bufferedTaps(message, options), limits, {
+      end: (end) => exchange.guard(() => this.#collectedAll(collected, end)),
+      refused: () => {
+        const over = `the request body is over bodySizeLimit, ${options.bodySizeLimit} octets`;
+        exchange.fail('BODY_TOO_LARGE', over, undefined, 413);
+      },
+      outgrown: () => {
+        message.becomeStreamed();
+        this.#collected = undefined;
+        this.#stream(collected);
+      },
+    });
+    this.#collected = collected;
+    this.#body = collected;
+  }
+
+  #collectedAll(collected: CollectedBody, end: BodyEnd): void {
+    const message = this.#message;
+    message.record(collected.take(), this.exchange.services.options.digest !== false);
+    message.trailers = end.trailers;
+    const received = message.trailers;
+    this.exchange.runHook('request', undefined, () => {
+      this.#whole = {
+        bytes: message.rawBody,
+        chunks: message.bodyEdited ? undefined : collected.chunks,
+        lastLine: message.trailers === received ? end.lastLine : undefined,
+        trailers: message.trailers,
+      };
+      this.#forward();
+    });
+  }
+
+  /** Sends a recorded request on, or has it answered. */
+  #forward(): void {
+    const { exchange } = this;
+    this.#forwarded = true;
+    const send = (origin: OriginStream) => this.#sendWhole(origin);
+    if (exchange.answer !== undefined) {
+      send(this.#answerStream());
+      return;
+    }
+    this.#askRules((answered) => {
+      if (answered) send(this.#answerStream());
+      else this.#acquire(false, send);
+    });
+  }
+
+  #sendWhole(origin: OriginStream): void {
+    const { exchange } = this;
+    const message = this.#message;
+    const whole = this.#whole;
+    if (whole === undefined || exchange.over) {
+      origin.cut();
+      return;
+    }
+    const { transfer } = message;
+    const head = this.#outgoing(this.#wholeFraming(whole), whole.bytes.length);
+    message.headSent = true;
+    exchange.origin = origin;
+    origin.attach(exchange.response);
+    origin.sendWhole(head, whole, (error) => {
+      // A failed write is told by the connection's end.
+      if (error || exchange.over || message.complete) return;
+      message.sentWhole(whole.bytes, head.framing === 'chunked' && whole.chunks === undefined);
+      message.bodySent = true;
+      message.complete = true;
+      transfer.endedAt = now();
+      exchange.legEnded();
+    });
+  }
+
+  #wholeFraming(whole: WholeBody): OutgoingRequest['framing'] {
+    const { framing } = this.exchange.head;
+    if (framing.kind === 'chunked' || whole.trailers !== undefined) return 'chunked';
+    return whole.bytes.length === 0 && framing.kind === 'none' ? 'none' : 'length';
+  }
+
+  /** Streams the request. @param collected what had come before the decision */
+  #stream(collected?: CollectedBody): void {
+    const { exchange } = this;
+    this.#message.bodyStatus = 'streamed';
+    this.#body = undefined;
+    exchange.client.pause();
+    const ready = (origin: OriginStream) => {
+      if (exchange.over) {
+        origin.cut();
+        return;
+      }
+      this.#streamTo(origin, collected);
+      exchange.client.resume();
+    };
+    this.#askRules((answered) => {
+      if (answered) ready(this.#answerStream());
+      else this.#acquire(true, ready);
+    });
+  }
+
+  #streamTo(origin: OriginStream, collected: CollectedBody | undefined): void {
+    const { exchange } = this;
+    const message = this.#message;
+    const transform = typeof message.stream === 'function' ? message.stream : undefined;
+    const keepsLength = transform !== undefined && isLengthKept(transform);
+    const framing = streamedFraming(exchange.head.framing, {
+      transformed: transform !== undefined,
+      keepsLength,
+      mayChunk: true,
+      mayClose: false,
+    });
+    const head = this.#outgoing(framing, lengthOf(exchange.head.framing));
+    exchange.origin = origin;
+    origin.attach(exchange.response);
+    message.headSent = true;
+    const outlet = origin.send(head);
+    const { options } = exchange.services;
+    if (transform === undefined) {
+      const verbatim = framing === exchange.head.framing.kind;
+      const body = new RelayedBody(
+        message,
+        exchange.client,
+        outlet,
+        streamTaps(message, options),
+        verbatim,
+        (end) =>
+          exchange.guard(() => {
+            message.trailers = end.trailers;
+            this.#finishStream(outlet, end, () => body.sentAll());
+          }),
+      );
+      this.#body = body;
+    } else {
+      const taps = { received: streamTaps(message, options), sent: streamTaps(message, options, false) };
+      const length = framing === 'length' ? lengthOf(exchange.head.framing) : undefined;
+      const body = new TransformedBody(message, exchange.client, outlet, taps, length, {
+        // An upload that its transform did not want to the end is read on: the client has to send it all the same.
+        end: (end, early) =>
+          exchange.guard(() => {
+            message.trailers = end.trailers;
+            if (early) outlet.end(undefined, undefined, () => undefined);
+            else this.#finishStream(outlet, end, () => undefined);
+          }),
+        sourceEnded: (early) => {
+          if (early)
+            exchange.guard(() => this.#finishStream(undefined, { lastLine: undefined, trailers: undefined }));
+        },
+        failed: (error) => failedTransform(exchange, error),
+      });
+      this.#body = body;
+      body.start((pieces) => transform(pieces, transformContext(exchange.flow, message, body.signal)));
+    }
+    if (collected !== undefined && this.#body !== undefined) collected.replay(this.#body);
+  }
+
+  #finishStream(outlet: BodyOutlet | undefined, end: BodyEnd, sentAll?: () => void): void {
+    const { exchange } = this;
+    const message = this.#message;
+    exchange.runHook('request', undefined, () => {
+      const sent = (error?: Error | null) => {
+        if (error || exchange.over) return;
+        sentAll?.();
+        message.complete = true;
+        message.transfer.endedAt = now();
+        exchange.legEnded();
+      };
+      message.bodySent = true;
+      const lastLine = message.trailers === end.trailers ? end.lastLine : undefined;
+      if (outlet === undefined) sent();
+      else outlet.end(lastLine, message.trailers, sent);
+    });
+  }
+
+  #outgoing(framing: OutgoingRequest['framing'], length: number | undefined): OutgoingRequest {
+    const { head } = this.exchange;
+    const message = this.#message;
+    enforceFraming(message.headers, framing, length);
+    const target = head.target === '*' && !message.rerouted ? '*' : pathOf(message.url);
+    // Chunks can't be sent in a 1.0 request, and one whose length a transform changes can't be sent without.
+    const version = framing === 'chunked' ? '1.1' : message.httpVersion;
+    return { method: message.method, target, version, headers: message.headers, framing };
+  }
+
+  /** Asks the rules for an answer, unless a hook has given one. */
+  #askRules(next: (answered: boolean) => void): void {
+    const { exchange } = this;
+    const failed = (error: unknown) =>
+      exchange.fail('RULE_FAILED', `a rule threw while it looked for an answer: ${messageOf(error)}`, error);
+    const decide = (answer: typeof exchange.answer) => {
+      if (exchange.over) return;
+      exchange.answer ??= answer;
+      exchange.guard(() => next(exchange.answer !== undefined));
+    };
+    try {
+      const answer = exchange.services.answerFor(exchange.flow);
+      if (answer instanceof Promise) answer.then(decide, failed);
+      else decide(answer);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #answerStream(): AnswerStream {
+    const { exchange } = this;
+    const init = exchange.answer ?? {};
+    exchange.answer = undefined;
+    return new AnswerStream(init, this.#message.method);
+  }
+
+  #acquire(fresh: boolean, use: (origin: OriginStream) => void): void {
+    const { exchange } = this;
+    const failed = (error: unknown) => {
+      const code = error instanceof OriginFailure ? error.code : 'INTERNAL';
+      exchange.fail(code, messageOf(error), error instanceof OriginFailure ? error.cause : error);
+    };
+    const ready = (origin: OriginStream) => exchange.guard(() => use(origin));
+    try {
+      const origin = exchange.services.acquire(this.#whereTo(), { fresh, pin: this.pin });
+      if (origin instanceof Promise) origin.then(ready, failed);
+      else ready(origin);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #whereTo(): Route {
+    const message = this.#message;
+    if (!message.rerouted) return this.route;
+    const url = new URL(message.url);
+    const tls = url.protocol === 'https:';
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    return { tls, host, port: url.port === '' ? (tls ? 443 : 80) : Number(url.port), serverName: host };
+  }
+}

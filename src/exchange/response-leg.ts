@@ -1,0 +1,331 @@
+import { type FlowError, type FlowErrorCode, messageOf } from '../errors.js';
+import type { Headers } from '../flow/headers.js';
+import { ResponseRecord } from '../flow/message.js';
+import { now } from '../flow/transfer.js';
+import { hasToken, type ResponseHead } from '../http1/head.js';
+import type { OriginEvents, OriginStream, WholeBody } from '../origin/stream.js';
+import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
+import { CollectedBody } from '../stream/collected-body.js';
+import { RelayedBody } from '../stream/relayed-body.js';
+import { decideStream } from '../stream/rules.js';
+import { TransformedBody } from '../stream/transformed-body.js';
+import { isLengthKept } from '../stream/transforms.js';
+import { relay } from '../tcp/relay.js';
+import { AnswerStream } from './answer.js';
+import { bufferedTaps, failedTransform, lengthOf, streamTaps, transformContext } from './bodies.js';
+import type { OutgoingResponse } from './client-stream.js';
+import type { Exchange } from './exchange.js';
+import { enforceFraming, streamedFraming } from './framing.js';
+
+/** The response's way from the origin to the client. */
+export class ResponseLeg implements OriginEvents {
+  /** The head has gone to the client. */
+  headSent = false;
+  /** The last octet has been handed to the client's connection. */
+  ended = false;
+  originKeepsAlive = false;
+  clientKeepsAlive = false;
+  #framing: OutgoingResponse['framing'] = 'none';
+  #head: ResponseHead | undefined;
+  #body: (BodyEvents & { abort?(error: FlowError): void }) | undefined;
+  #collected: CollectedBody | undefined;
+  /** The origin was lost while the end of the response was still on its way to the client. */
+  #failure: (() => void) | undefined;
+  /** Hooks do not run again for an answer that replaces a response in them. */
+  #hooksRun = new Set<'responseHeaders' | 'response'>();
+
+  constructor(private readonly exchange: Exchange) {}
+
+  /** A body whose end is the connection's: cutting it in an orderly way would look complete. */
+  get closeDelimited(): boolean {
+    return this.headSent && this.#framing === 'close' && !this.ended;
+  }
+
+  informational(head: ResponseHead): void {
+    const { flow, client, request } = this.exchange;
+    const { status, statusText, headers } = head;
+    flow.informational.push({ status, statusText, headers, timestamp: now() });
+    if (status !== 100 || !request.swallows100) client.informational(status, statusText, headers);
+  }
+
+  head(head: ResponseHead): void {
+    const { exchange } = this;
+    const { flow, services } = exchange;
+    this.#head = head;
+    this.originKeepsAlive = head.keepAlive;
+    const response = new ResponseRecord(flow, head);
+    flow.response = response;
+    flow.server = exchange.origin?.info;
+    if (head.status === 101) {
+      this.#upgrade(head, response);
+      return;
+    }
+    if (head.framing.kind !== 'none') {
+      try {
+        if (exchange.origin instanceof AnswerStream && exchange.origin.streams)
+          response.streamByDefault(true);
+        decideStream(
+          response,
+          'response',
+          flow,
+          lengthOf(head.framing),
+          services.streamRules,
+          services.options,
+        );
+      } catch (error) {
+        exchange.fail('RULE_FAILED', `a stream rule threw: ${messageOf(error)}`, error);
+        return;
+      }
+    }
+    this.#runHook('responseHeaders', exchange.origin, () => this.#decided(head, response));
+  }
+
+  chunk(size: number, line: Buffer): void {
+    this.#body?.chunk(size, line);
+  }
+
+  data(bytes: Buffer, start: number, end: number): void {
+    this.#body?.data(bytes, start, end);
+  }
+
+  wire(bytes: Buffer, start: number, end: number): void {
+    this.#body?.wire(bytes, start, end);
+  }
+
+  end(lastLine: string | undefined, trailers: Headers | undefined): void {
+    this.#body?.end(lastLine, trailers);
+  }
+
+  failed(code: FlowErrorCode, message: string, cause?: unknown): void {
+    const { exchange } = this;
+    if (exchange.over) return;
+    // Once the response is whole, the connection is only needed for the rest of an upload; the client has it first.
+    if (this.ended && exchange.flow.response?.complete !== true) {
+      if (!exchange.flow.request.complete) this.#failure = () => exchange.fail(code, message, cause);
+      return;
+    }
+    const reused = exchange.origin?.info?.reused === true;
+    if (this.#head === undefined && reused && code === 'ORIGIN_CLOSED') {
+      if (exchange.request.retry()) return;
+      // The client must not take this for the origin's word: it can try again itself, as it would without a proxy.
+      exchange.fail(code, `${message}; the request could not be sent again`, cause, 'cut');
+      return;
+    }
+    exchange.fail(code, message, cause);
+  }
+
+  abort(error: FlowError): void {
+    const { response } = this.exchange.flow;
+    if (response === undefined || response.complete) return;
+    this.#body?.abort?.(error);
+    if (this.#collected !== undefined && response.bodyStatus === 'pending') {
+      response.record(this.#collected.take(), false);
+    }
+    response.transfer.endedAt = now();
+  }
+
+  #runHook(hook: 'responseHeaders' | 'response', source: OriginStream | undefined, next: () => void): void {
+    const { exchange } = this;
+    if (this.#hooksRun.has(hook)) {
+      next();
+      return;
+    }
+    this.#hooksRun.add(hook);
+    exchange.runHook(hook, source, () => {
+      if (exchange.answer === undefined) next();
+      else this.#replace();
+    });
+  }
+
+  /** A hook answered in place of the origin's response, of which nothing has gone out. */
+  #replace(): void {
+    const { exchange } = this;
+    exchange.origin?.cut();
+    this.#body = undefined;
+    this.#collected = undefined;
+    const answer = new AnswerStream(exchange.answer ?? {}, exchange.flow.request.method);
+    exchange.answer = undefined;
+    exchange.origin = answer;
+    answer.attach(this);
+    answer.begin();
+  }
+
+  #decided(head: ResponseHead, response: ResponseRecord): void {
+    response.streamDecided = true;
+    if (response.stream !== false && head.framing.kind !== 'none') this.#stream(head, response);
+    else this.#collect(head, response);
+  }
+
+  #collect(head: ResponseHead, response: ResponseRecord): void {
+    const { exchange } = this;
+    const { options } = exchange.services;
+    const mayOutgrow =
+      (head.framing.kind === 'chunked' || head.framing.kind === 'close') && !response.streamRefused;
+    const limits = {
+      refuseOver: options.bodySizeLimit,
+      streamOver: mayOutgrow ? options.streamLargeBodies : Number.POSITIVE_INFINITY,
+    };
+    const collected = new CollectedBody(response, bufferedTaps(response, options), limits, {
+      end: (end) => exchange.guard(() => this.#collectedAll(response, collected, end)),
+      refused: () => {
+        const over = `the response body is over bodySizeLimit, ${options.bodySizeLimit} octets`;
+        exchange.fail('BODY_TOO_LARGE', over);
+      },
+      outgrown: () => {
+        response.becomeStreamed();
+        this.#collected = undefined;
+        this.#stream(head, response);
+        if (this.#body !== undefined) collected.replay(this.#body);
+      },
+    });
+    this.#collected = collected;
+    this.#body = collected;
+  }
+
+  #collectedAll(response: ResponseRecord, collected: CollectedBody, end: BodyEnd): void {
+    response.record(collected.take(), this.exchange.services.options.digest !== false);
+    response.trailers = end.trailers;
+    const received = response.trailers;
+    this.#runHook('response', undefined, () => {
+      this.#sendWhole(response, {
+        bytes: response.rawBody,
+        chunks: response.bodyEdited ? undefined : collected.chunks,
+        lastLine: response.trailers === received ? end.lastLine : undefined,
+        trailers: response.trailers,
+      });
+    });
+  }
+
+  #sendWhole(response: ResponseRecord, whole: WholeBody): void {
+    const { exchange } = this;
+    const framing = this.#wholeFraming(response, whole);
+    const head = this.#outgoing(response, framing, framing === 'length' ? whole.bytes.length : undefined);
+    this.ended = true;
+    exchange.client.respondWhole(head, framing === 'none' ? { ...whole, bytes: NOTHING } : whole, (error) => {
+      // A failed write is told by the client's end.
+      if (error || exchange.over) return;
+      response.sentWhole(whole.bytes, framing === 'chunked' && whole.chunks === undefined);
+      this.#complete(response);
+    });
+  }
+
+  #wholeFraming(response: ResponseRecord, whole: WholeBody): OutgoingResponse['framing'] {
+    const received = this.#head?.framing.kind ?? 'none';
+    const { method } = this.exchange.flow.request;
+    if (method === 'HEAD' || response.status === 204 || response.status === 304) {
+      if (whole.bytes.length > 0)
+        this.exchange.flow.warn(`a body was assigned that ${response.status} to ${method} cannot have`);
+      return 'none';
+    }
+    if (received === 'chunked' || whole.trailers !== undefined)
+      return this.#mayChunk(response) ? 'chunked' : 'length';
+    if (received === 'close' && !response.bodyEdited) return 'close';
+    return whole.bytes.length === 0 && received === 'none' && !response.bodyEdited ? 'none' : 'length';
+  }
+
+  #mayChunk(response: ResponseRecord): boolean {
+    return this.exchange.client.version !== '1.0' && response.httpVersion !== '1.0';
+  }
+
+  #stream(head: ResponseHead, response: ResponseRecord): void {
+    const { exchange } = this;
+    const { origin } = exchange;
+    if (origin === undefined) throw new Error('a response without an origin');
+    response.bodyStatus = 'streamed';
+    const transform = typeof response.stream === 'function' ? response.stream : undefined;
+    const framing = streamedFraming(head.framing, {
+      transformed: transform !== undefined,
+      keepsLength: transform !== undefined && isLengthKept(transform),
+      mayChunk: this.#mayChunk(response),
+      mayClose: true,
+    });
+    const outlet = exchange.client.respond(this.#outgoing(response, framing, lengthOf(head.framing)));
+    const { options } = exchange.services;
+    if (transform === undefined) {
+      const verbatim = framing === head.framing.kind;
+      const body = new RelayedBody(response, origin, outlet, streamTaps(response, options), verbatim, (end) =>
+        exchange.guard(() => this.#finishStream(response, outlet, end, () => body.sentAll())),
+      );
+      this.#body = body;
+      return;
+    }
+    const taps = { received: streamTaps(response, options), sent: streamTaps(response, options, false) };
+    const length = framing === 'length' ? lengthOf(head.framing) : undefined;
+    const body = new TransformedBody(response, origin, outlet, taps, length, {
+      end: (end, early) =>
+        exchange.guard(() => {
+          if (early) {
+            this.originKeepsAlive = false;
+            origin.cut();
+          }
+          this.#finishStream(response, outlet, end, () => undefined);
+        }),
+      sourceEnded: () => undefined,
+      failed: (error) => failedTransform(exchange, error),
+    });
+    this.#body = body;
+    body.start((pieces) => transform(pieces, transformContext(exchange.flow, response, body.signal)));
+  }
+
+  #finishStream(response: ResponseRecord, outlet: BodyOutlet, end: BodyEnd, sentAll: () => void): void {
+    const { exchange } = this;
+    response.trailers = end.trailers;
+    this.exchange.runHook('response', undefined, () => {
+      response.bodySent = true;
+      this.ended = true;
+      const lastLine = response.trailers === end.trailers ? end.lastLine : undefined;
+      outlet.end(lastLine, response.trailers, (error) => {
+        if (error || exchange.over) return;
+        sentAll();
+        this.#complete(response);
+      });
+    });
+  }
+
+  #complete(response: ResponseRecord): void {
+    response.bodySent = true;
+    response.complete = true;
+    response.transfer.endedAt = now();
+    this.exchange.legEnded();
+    this.#failure?.();
+  }
+
+  #outgoing(
+    response: ResponseRecord,
+    framing: OutgoingResponse['framing'],
+    length?: number,
+  ): OutgoingResponse {
+    const { client } = this.exchange;
+    enforceFraming(response.headers, framing, length);
+    const connection = response.headers.get('connection');
+    const closes = framing === 'close' || hasToken(connection, 'close');
+    const bothPersist = client.version === '1.1' && response.httpVersion === '1.1';
+    this.clientKeepsAlive = !closes && (bothPersist || hasToken(connection, 'keep-alive'));
+    this.headSent = true;
+    this.#framing = framing;
+    response.headSent = true;
+    const { status, statusText, httpVersion, headers } = response;
+    return { status, statusText, version: httpVersion, headers, framing };
+  }
+
+  /** The connections become a raw tunnel. Until a protocol has a room of its own, what passes is not looked at. */
+  #upgrade(head: ResponseHead, response: ResponseRecord): void {
+    const { exchange } = this;
+    const { origin, client } = exchange;
+    if (origin === undefined) throw new Error('an upgrade without an origin');
+    this.exchange.runHook('responseHeaders', origin, () => {
+      response.streamDecided = true;
+      response.bodyStatus = 'streamed';
+      const { status, statusText, version } = head;
+      client.informational(status, statusText, response.headers, version);
+      const detached = { client: client.detach(), origin: origin.detach() };
+      this.ended = true;
+      exchange.runHook('response', undefined, () => {
+        relay(detached.client, detached.origin);
+        this.#complete(response);
+      });
+    });
+  }
+}
+
+const NOTHING = Buffer.alloc(0);

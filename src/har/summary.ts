@@ -1,0 +1,198 @@
+/**
+ * Flows as plain text: a line each, for terminals and failure messages.
+ * @module
+ */
+import { SluiceError, shown } from '../errors.js';
+import type { HttpFlow, Message } from '../flow/types.js';
+import { type Redact, Redactor } from './redact.js';
+import { isInFlight, startOf, timesOf } from './times.js';
+
+/** Options of {@link summarize}. */
+export interface SummaryOptions {
+  /** Lines at most, the heading and the count of what was left out included. Default 30. */
+  maxLines?: number;
+  /** As in HAR files: here it concerns user names in URLs and what error messages quote. */
+  redact?: Redact;
+}
+
+const URL_WIDTH = 64;
+const NOTE_WIDTH = 90;
+const HEADING = ['METHOD', 'URL', 'STATUS', 'UP', 'DOWN', 'BODIES', 'TIME', ''];
+/** Columns of numbers, which read better with their units below each other. */
+const RIGHT = new Set([3, 4, 6]);
+
+/**
+ * A table of flows in order of their start, favicon requests last. What does not fit is counted in the last line;
+ * failed flows stay before good ones, then answers of 400 and over, then the latest.
+ * @throws SluiceError BAD_OPTION for a `maxLines` that is not a whole number over 0, or a bad `redact`
+ */
+export function summarize(flows: Iterable<HttpFlow>, options: SummaryOptions = {}): string {
+  const { maxLines = 30 } = options;
+  if (!Number.isInteger(maxLines) || maxLines < 1) {
+    throw new SluiceError(
+      'BAD_OPTION',
+      `maxLines: ${shown(maxLines)} is not accepted; give a whole number over 0`,
+    );
+  }
+  const redactor = new Redactor(options.redact);
+  const all = [...flows].sort((a, b) => startOf(a) - startOf(b));
+  if (all.length === 0) return 'No flows were recorded.';
+  const room = all.length + 1 <= maxLines ? all.length : Math.max(0, maxLines - 2);
+  const kept = new Set([...all.keys()].sort((a, b) => byWorth(all, a, b)).slice(0, room));
+  const rows = all
+    .filter((_, index) => kept.has(index))
+    .sort((a, b) => Number(isFavicon(a)) - Number(isFavicon(b)));
+  const lines = rows.length === 0 ? [] : table([HEADING, ...rows.map((flow) => cells(flow, redactor))]);
+  const left = all.filter((_, index) => !kept.has(index));
+  if (left.length > 0) lines.push(leftOut(left));
+  return lines.join('\n');
+}
+
+/**
+ * A flow in one line, to be listed in messages:
+ * `POST https://app.test/upload → 204 (1.2 kB up, 3 B down, request streamed in 12 pieces)`.
+ */
+export function describeFlow(flow: HttpFlow, options: { redact?: Redact } = {}): string {
+  const redactor = new Redactor(options.redact);
+  const facts = [`${formatBytes(bytesUp(flow))} up`, `${formatBytes(bytesDown(flow))} down`];
+  for (const [name, message] of [['request', flow.request] as const, ['response', flow.response] as const]) {
+    if (message?.bodyStatus === 'streamed') facts.push(`${name} streamed in ${countPieces(message)}`);
+  }
+  if (flow.preflight) facts.push('CORS preflight');
+  if (flow.response !== undefined && isInFlight(flow)) facts.push('not complete');
+  const outcome: string[] = [];
+  if (flow.response !== undefined) outcome.push(String(flow.response.status));
+  if (flow.error !== undefined) outcome.push(errorText(flow, redactor));
+  if (outcome.length === 0) outcome.push('no response yet');
+  const url = shorten(printable(redactor.url(flow.request.url)), 200);
+  return `${printable(flow.request.method)} ${url} → ${outcome.join(', ')} (${facts.join(', ')})`;
+}
+
+/** A number of octets for people, 1000-based as browsers show it: `3 B`, `1.2 kB`, `26.2 MB`. */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  for (const unit of ['B', 'kB', 'MB', 'GB']) {
+    const digits = unit === 'B' || value >= 99.95 ? 0 : 1;
+    const text = value.toFixed(digits);
+    if (Number(text) < 1000) return `${text.replace(/\.0$/, '')} ${unit}`;
+    value /= 1000;
+  }
+  return `${value.toFixed(1).replace(/\.0$/, '')} TB`;
+}
+
+/** Milliseconds for people: `12 ms`, `1.25 s`, `2 min 5 s`. */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 59_995) return `${(milliseconds / 1000).toFixed(2)} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** `text` with its middle left out, `width` characters at most. */
+export function shorten(text: string, width: number): string {
+  if (text.length <= width) return text;
+  const tail = Math.floor((width - 1) / 2);
+  return `${text.slice(0, width - 1 - tail)}…${tail === 0 ? '' : text.slice(-tail)}`;
+}
+
+/** `text` in one line: what would move the cursor, or reverse the reading direction, is written as an escape. */
+export function printable(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (char) => {
+    const code = char.charCodeAt(0).toString(16);
+    return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
+  });
+}
+
+/** `1 piece`, `12 pieces`, as sent on. */
+export function countPieces(message: Message): string {
+  const { count } = message.transfer.sent.pieces;
+  return `${count} ${count === 1 ? 'piece' : 'pieces'}`;
+}
+
+/** Body octets the client sent. */
+export function bytesUp(flow: HttpFlow): number {
+  return flow.request.transfer.received.bytes;
+}
+
+/** Body octets the client was sent. */
+export function bytesDown(flow: HttpFlow): number {
+  return flow.response?.transfer.sent.bytes ?? 0;
+}
+
+function cells(flow: HttpFlow, redactor: Redactor): string[] {
+  const { request, response, error } = flow;
+  return [
+    printable(request.method),
+    shorten(printable(redactor.url(request.url)), URL_WIDTH),
+    error?.code ?? (response === undefined ? 'pending' : String(response.status)),
+    formatBytes(bytesUp(flow)),
+    formatBytes(bytesDown(flow)),
+    bodies(flow),
+    isInFlight(flow) ? 'in flight' : formatDuration(timesOf(flow).total),
+    note(flow, redactor),
+  ];
+}
+
+function note(flow: HttpFlow, redactor: Redactor): string {
+  if (flow.error !== undefined) {
+    const seen = flow.response === undefined ? '' : `after a ${flow.response.status}: `;
+    return clip(seen + printable(redactor.sentence(flow, flow.error.message)), NOTE_WIDTH);
+  }
+  const many = flow.warnings.length;
+  if (many > 0) return many === 1 ? '1 warning' : `${many} warnings`;
+  return flow.preflight ? 'CORS preflight' : '';
+}
+
+/** `recorded`, or which of the bodies were streamed in how many pieces. */
+function bodies(flow: HttpFlow): string {
+  const streamed: string[] = [];
+  if (flow.request.bodyStatus === 'streamed') streamed.push(`up in ${countPieces(flow.request)}`);
+  if (flow.response?.bodyStatus === 'streamed') streamed.push(`down in ${countPieces(flow.response)}`);
+  if (streamed.length > 0) return `streamed ${streamed.join(', ')}`;
+  return bytesUp(flow) + bytesDown(flow) > 0 ? 'recorded' : '-';
+}
+
+function errorText(flow: HttpFlow, redactor: Redactor): string {
+  const { code = '', message = '' } = flow.error ?? {};
+  const text = clip(printable(redactor.sentence(flow, message)), 200);
+  return text === '' ? code : `${code}: ${text}`;
+}
+
+function clip(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
+
+function table(rows: string[][]): string[] {
+  const widths = HEADING.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) =>
+        RIGHT.has(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+function leftOut(flows: HttpFlow[]): string {
+  const failed = flows.filter((flow) => flow.error !== undefined).length;
+  const which = failed === 0 ? '' : ` (${failed} of them failed)`;
+  return `… ${flows.length} more ${flows.length === 1 ? 'flow' : 'flows'} left out${which}`;
+}
+
+/** Negative if `a` should rather be kept than `b`. */
+function byWorth(flows: readonly HttpFlow[], a: number, b: number): number {
+  return rank(flows[a]) - rank(flows[b]) || b - a;
+}
+
+function rank(flow: HttpFlow | undefined): number {
+  if (flow === undefined) return 9;
+  if (flow.error !== undefined) return isFavicon(flow) ? 1 : 0;
+  if (isFavicon(flow)) return 5;
+  if ((flow.response?.status ?? 0) >= 400) return 2;
+  return flow.preflight ? 4 : 3;
+}
+
+function isFavicon(flow: HttpFlow): boolean {
+  return /^[a-z]+:\/\/[^/]*\/favicon\.ico(?:[?#]|$)/i.test(flow.request.url);
+}

@@ -1,0 +1,56 @@
+import type { HttpFlow } from '../flow/types.js';
+
+/** When a flow's phases were. Milliseconds; -1 for a phase that is not over or was never begun. */
+export interface FlowTimes {
+  /** Since the epoch. */
+  readonly start: number;
+  readonly send: number;
+  readonly wait: number;
+  readonly receive: number;
+  /** From the start to the last thing known to have happened. */
+  readonly total: number;
+}
+
+/** The phases do not overlap: where the answer came before the upload's end, sending ends with the response's head. */
+export function timesOf(flow: HttpFlow): FlowTimes {
+  const start = startOf(flow);
+  const sent = known(flow.request.transfer.endedAt);
+  const answered = known(flow.response?.transfer.startedAt);
+  const received = known(flow.response?.transfer.endedAt);
+  const sendEnd = earliest(sent, answered);
+  const last = [start, sent, answered, received, known(flow.request.transfer.firstByteAt)]
+    .concat(known(flow.response?.transfer.firstByteAt))
+    .reduce<number>((latest, time) => Math.max(latest, time ?? 0), 0);
+  return {
+    start,
+    send: between(start, sendEnd),
+    wait: between(sendEnd, answered),
+    receive: between(answered, received),
+    total: last - start,
+  };
+}
+
+/** Milliseconds since the epoch. */
+export function startOf(flow: HttpFlow): number {
+  return known(flow.request.transfer.startedAt) ?? 0;
+}
+
+/** Neither an error nor the end of both messages has ended it yet. */
+export function isInFlight(flow: HttpFlow): boolean {
+  if (flow.error !== undefined) return false;
+  // Where a rule or hook answered, the request is never sent on and so never complete.
+  const requestOver = flow.request.complete || flow.server === undefined;
+  return !(requestOver && flow.response?.complete === true);
+}
+
+function between(from: number | undefined, to: number | undefined): number {
+  return from === undefined || to === undefined ? -1 : Math.max(0, Math.round((to - from) * 1000) / 1000);
+}
+
+function earliest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}
+
+function known(time: number | undefined): number | undefined {
+  return time !== undefined && Number.isFinite(time) ? time : undefined;
+}

@@ -1,0 +1,63 @@
+import type { AnsweredFlow, ClientInfo, HttpFlow } from './flow/types.js';
+
+/** Addons' hooks: mitmproxy's, in camel case. Each may be asynchronous; the message waits for it. */
+export interface Hooks {
+  /** The request head is there, nothing has been forwarded: decide about `stream`, edit, `respond()`, `kill()`. */
+  requestHeaders(flow: HttpFlow): void | Promise<void>;
+  /** The request is there to its last octet; a buffered one can still be edited. */
+  request(flow: HttpFlow): void | Promise<void>;
+  /** The response head is there, nothing of it has been forwarded. */
+  responseHeaders(flow: AnsweredFlow): void | Promise<void>;
+  /** The response is there to its last octet; a buffered one can still be edited. */
+  response(flow: AnsweredFlow): void | Promise<void>;
+  /** The flow failed; `flow.error` says how. A flow has either this or `response`. */
+  error(flow: HttpFlow): void | Promise<void>;
+  clientConnect(client: ClientInfo): void | Promise<void>;
+  clientDisconnect(client: ClientInfo): void | Promise<void>;
+  /** Something went wrong with a client's connection that belongs to no flow, such as a failed TLS handshake. */
+  clientError(client: ClientInfo, error: Error): void | Promise<void>;
+}
+
+/** The names of the hooks, for checking addons. */
+export const HOOK_NAMES: readonly (keyof Hooks)[] = [
+  'requestHeaders',
+  'request',
+  'responseHeaders',
+  'response',
+  'error',
+  'clientConnect',
+  'clientDisconnect',
+  'clientError',
+];
+
+type Handler = (...args: unknown[]) => void | Promise<void>;
+
+/** Hooks' handlers, in order of registration. */
+export class HookTable {
+  readonly #handlers = new Map<keyof Hooks, Handler[]>();
+
+  /** @returns what takes the handler out again */
+  add<H extends keyof Hooks>(hook: H, handler: Hooks[H]): () => void {
+    this.#handlers.set(hook, [...(this.#handlers.get(hook) ?? []), handler as Handler]);
+    return () => {
+      const others = (this.#handlers.get(hook) ?? []).filter((other) => other !== handler);
+      this.#handlers.set(hook, others);
+    };
+  }
+
+  /** Runs the handlers one after another. Returns a promise only if one of them did. */
+  run<H extends keyof Hooks>(hook: H, ...args: Parameters<Hooks[H]>): Promise<void> | undefined {
+    const handlers = this.#handlers.get(hook);
+    if (handlers === undefined || handlers.length === 0) return undefined;
+    for (const [i, handler] of handlers.entries()) {
+      const running = handler(...args);
+      if (running !== undefined) return this.#rest(running, handlers.slice(i + 1), args);
+    }
+    return undefined;
+  }
+
+  async #rest(running: Promise<void>, handlers: Handler[], args: unknown[]): Promise<void> {
+    await running;
+    for (const handler of handlers) await handler(...args);
+  }
+}

@@ -1,0 +1,107 @@
+import type { Headers } from '../flow/headers.js';
+import type { BodyOutlet } from '../stream/body.js';
+import type { ChunkList } from '../stream/collected-body.js';
+import type { Framing } from './head.js';
+
+type Written = (error?: Error | null) => void;
+
+/** What a writer needs of a connection. */
+export interface Wire {
+  write(data: Buffer | string, written?: Written): boolean;
+  cork(): void;
+  uncork(): void;
+}
+
+/**
+ * The head of a request as it goes out, latin1.
+ * @param extra further field lines, each ended by CRLF
+ */
+export function requestHead(
+  method: string,
+  target: string,
+  version: string,
+  headers: Headers,
+  extra = '',
+): string {
+  return `${method} ${target} HTTP/${version}\r\n${headers.toWire()}${extra}\r\n`;
+}
+
+/** The head of a response as it goes out, latin1. The reason phrase may be empty; its space stays (RFC 9112 section 4). */
+export function responseHead(status: number, statusText: string, version: string, headers: Headers): string {
+  return `HTTP/${version} ${status} ${statusText}\r\n${headers.toWire()}\r\n`;
+}
+
+/** Writes a body onto an HTTP/1 connection. */
+export class Http1Outlet implements BodyOutlet {
+  onDrain: (() => void) | undefined;
+  #corked = false;
+
+  constructor(
+    private readonly wire: Wire,
+    readonly framing: Framing['kind'],
+  ) {}
+
+  raw(bytes: Buffer, written: Written): boolean {
+    return this.wire.write(bytes, written);
+  }
+
+  piece(bytes: Buffer, written: Written): boolean {
+    this.#cork();
+    if (this.framing !== 'chunked') return this.wire.write(bytes, written);
+    this.wire.write(`${bytes.length.toString(16)}\r\n`);
+    this.wire.write(bytes, written);
+    return this.wire.write('\r\n');
+  }
+
+  end(lastLine: string | undefined, trailers: Headers | undefined, written: Written): void {
+    if (this.framing === 'chunked') {
+      this.wire.write(`${lastLine ?? '0'}\r\n${trailers?.toWire() ?? ''}\r\n`, written);
+    } else {
+      // An empty write is told when everything before it has gone out.
+      this.wire.write('', written);
+    }
+  }
+
+  /** The pieces of one turn of the event loop leave together. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.wire.cork();
+    process.nextTick(() => {
+      this.#corked = false;
+      this.wire.uncork();
+    });
+  }
+}
+
+/** A whole message in one buffer, so that it leaves in one write. */
+export function wholeMessage(
+  head: string,
+  body: Buffer,
+  framing: Framing['kind'],
+  chunked: { chunks: ChunkList | undefined; lastLine: string | undefined; trailers: Headers | undefined },
+): Buffer {
+  if (framing !== 'chunked') {
+    const whole = Buffer.allocUnsafe(head.length + body.length);
+    whole.write(head, 'latin1');
+    body.copy(whole, head.length);
+    return whole;
+  }
+  const parts: Buffer[] = [Buffer.from(head, 'latin1')];
+  let at = 0;
+  const add = (size: number, line: string) => {
+    parts.push(Buffer.from(`${line}\r\n`, 'latin1'), body.subarray(at, at + size), CRLF);
+    at += size;
+  };
+  if (chunked.chunks !== undefined) {
+    for (const [i, size] of chunked.chunks.sizes.entries()) {
+      add(size, chunked.chunks.lines.get(i) ?? size.toString(16));
+    }
+  } else if (body.length > 0) {
+    add(body.length, body.length.toString(16));
+  }
+  parts.push(Buffer.from(`${chunked.lastLine ?? '0'}\r\n${chunked.trailers?.toWire() ?? ''}\r\n`, 'latin1'));
+  return Buffer.concat(parts);
+}
+
+const CRLF = Buffer.from('\r\n');

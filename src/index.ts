@@ -1,0 +1,22 @@
+/**
+ * Sluice: a recording, streaming proxy for tests.
+ * @module
+ */
+export type { Answer } from './answers.js';
+export {
+  type FlowError,
+  type FlowErrorCode,
+  isSluiceError,
+  SluiceError,
+  type SluiceErrorCode,
+} from './errors.js';
+export { FlowList } from './flow/flow-list.js';
+export type { FlowMatch, FlowQuery, StreamMatch } from './flow/match.js';
+export type * from './flow/types.js';
+export type { Har } from './har/types.js';
+export type { Hooks } from './hooks.js';
+export type { ProxyOptions, Size, UpstreamProxy } from './options.js';
+export { type Disposer, isRecordingProxy, RecordingProxy, startProxy } from './proxy.js';
+export type { StreamRuleSides } from './stream/rules.js';
+export { decoded, keepsLength } from './stream/transforms.js';
+export type { Wait } from './waits.js';

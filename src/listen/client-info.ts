@@ -1,0 +1,19 @@
+import type { Socket } from 'node:net';
+import type { ClientInfo } from '../flow/types.js';
+
+let lastId = 0;
+
+/** What is known of a client's connection; it grows as tunnel and TLS become known. */
+export class ClientRecord implements ClientInfo {
+  readonly id = ++lastId;
+  readonly address: string;
+  readonly port: number;
+  tunnel?: string;
+  tls = false;
+  sni?: string;
+
+  constructor(socket: Socket) {
+    this.address = socket.remoteAddress ?? '';
+    this.port = socket.remotePort ?? 0;
+  }
+}

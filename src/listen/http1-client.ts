@@ -1,0 +1,301 @@
+import type { ClientStream, OutgoingResponse } from '../exchange/client-stream.js';
+import { Exchange } from '../exchange/exchange.js';
+import { plainResponse } from '../exchange/failure.js';
+import type { Headers } from '../flow/headers.js';
+import { ProtocolError, type RequestHead } from '../http1/head.js';
+import { RequestParser } from '../http1/parser.js';
+import { Http1Outlet, responseHead, wholeMessage } from '../http1/writer.js';
+import type { ConnectionPin, Detached, WholeBody, Written } from '../origin/stream.js';
+import type { BodyOutlet } from '../stream/body.js';
+import type { Transport } from '../tcp/transport.js';
+import type { ClientRecord } from './client-info.js';
+import type { ListenServices } from './services.js';
+import { type Authority, formatAuthority, locate, parseAuthority } from './target.js';
+
+const EMPTY = Buffer.alloc(0);
+/** A whole message over this leaves in two writes rather than be copied into one. */
+const COPY_LIMIT = 64 * 1024;
+/** How long a client that is still sending is read after its last response, in milliseconds. */
+const LINGER = 2000;
+
+/** A client's HTTP/1 connection: one exchange after another. */
+export class Http1Client implements ClientStream {
+  readonly #parser: RequestParser;
+  #exchange: Exchange | undefined;
+  #outlet: Http1Outlet | undefined;
+  /** Octets that came while paused, or of the next message. */
+  #rest: Buffer = EMPTY;
+  #paused = false;
+  #stopped = false;
+  /** This side is closed; what comes is read and dropped. */
+  #lingering = false;
+  #connectTo: Authority | undefined;
+  #detached = false;
+  readonly #pin: ConnectionPin = { pinned: undefined };
+  version = '1.1';
+
+  /**
+   * @param tunnel the CONNECT authority, inside a tunnel
+   * @param onConnect takes over when the client asks for a tunnel
+   */
+  constructor(
+    private readonly transport: Transport,
+    readonly info: ClientRecord,
+    private readonly services: ListenServices,
+    private readonly tunnel: Authority | undefined,
+    private readonly onConnect: (authority: Authority, detached: Detached) => void,
+  ) {
+    this.#parser = new RequestParser({
+      head: (head) => this.#head(head),
+      chunk: (size, line) => this.#exchange?.request.chunk(size, line),
+      data: (bytes, start, end) => this.#exchange?.request.data(bytes, start, end),
+      wire: (bytes, start, end) => this.#exchange?.request.wire(bytes, start, end),
+      end: (lastLine, trailers) => this.#exchange?.request.end(lastLine, trailers),
+    });
+    transport.attach({
+      data: (bytes) => this.#data(bytes),
+      end: () => this.#peerEnded(),
+      close: (error) => this.#closed(error),
+      drain: () => this.#outlet?.onDrain?.(),
+    });
+    transport.socket.on('timeout', () => transport.destroy());
+    this.#await();
+  }
+
+  /** Begins with octets that were read before. */
+  begin(rest: Buffer): void {
+    if (rest.length > 0) this.#data(rest);
+    this.transport.resume();
+  }
+
+  /** Ends the exchange in flight and the connection. */
+  close(): void {
+    this.#exchange?.fail('PROXY_CLOSED', 'the proxy was closed');
+    this.transport.destroy();
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#parser.pause();
+    this.transport.pause();
+  }
+
+  /** Goes on in the next tick, so that whoever resumes can finish what it is doing first. */
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    process.nextTick(() => this.#continue());
+  }
+
+  lend(): () => void {
+    return this.transport.lend();
+  }
+
+  informational(status: number, statusText: string, headers: Headers, version = '1.1'): void {
+    if (this.version === '1.0' && status !== 101) return;
+    this.transport.write(responseHead(status, statusText, version, headers));
+  }
+
+  respond(head: OutgoingResponse): BodyOutlet {
+    this.transport.write(headText(head));
+    this.#outlet = new Http1Outlet(this.transport, head.framing);
+    return this.#outlet;
+  }
+
+  respondWhole(head: OutgoingResponse, body: WholeBody, written: Written): void {
+    const text = headText(head);
+    if (head.framing === 'none') {
+      this.transport.write(text, written);
+    } else if (head.framing === 'chunked' || body.bytes.length <= COPY_LIMIT) {
+      this.transport.write(wholeMessage(text, body.bytes, head.framing, body), written);
+    } else {
+      this.transport.write(text);
+      this.transport.write(body.bytes, written);
+    }
+  }
+
+  done(keepAlive: boolean): void {
+    this.#exchange = undefined;
+    this.#outlet = undefined;
+    if (!keepAlive || this.transport.closed) {
+      this.#linger();
+      return;
+    }
+    this.#parser.next();
+    this.#await();
+    if (this.#rest.length > 0 || this.#stopped || this.#paused) process.nextTick(() => this.#continue());
+  }
+
+  cut(how: 'short' | 'reset' | 'now'): void {
+    this.#exchange = undefined;
+    this.#outlet = undefined;
+    if (how === 'now') {
+      this.transport.destroy();
+    } else if (how === 'short') {
+      this.#linger();
+    } else {
+      // What was received has to reach the client before the reset does.
+      this.transport.write('', () => this.transport.reset());
+      this.#destroyLater();
+    }
+  }
+
+  detach(): Detached {
+    this.#detached = true;
+    this.#exchange = undefined;
+    const rest = this.#rest;
+    this.#rest = EMPTY;
+    this.transport.socket.setTimeout(0);
+    return { ...this.transport.detach(), rest };
+  }
+
+  #data(bytes: Buffer): void {
+    if (this.#lingering) return;
+    if (this.#paused || this.#rest.length > 0) this.#keep(bytes);
+    else this.#feed(bytes);
+  }
+
+  /** Keeps octets for later. More than one read of them is not taken: the client is made to wait. */
+  #keep(bytes: Buffer): void {
+    this.#rest = Buffer.concat([this.#rest, bytes]);
+    this.#stopped = true;
+    this.transport.pause();
+  }
+
+  #feed(bytes: Buffer): void {
+    let consumed: number;
+    try {
+      consumed = this.#parser.execute(bytes);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#refuse(error, bytes);
+      return;
+    }
+    const rest = consumed < bytes.length ? Buffer.from(bytes.subarray(consumed)) : EMPTY;
+    if (this.#connectTo !== undefined) {
+      this.#rest = rest;
+      this.onConnect(this.#connectTo, this.detach());
+    } else if (!this.#detached && !this.#lingering && rest.length > 0) {
+      this.#keep(rest);
+    }
+  }
+
+  #continue(): void {
+    if (this.#paused || this.#detached || this.#lingering) return;
+    this.#parser.resume();
+    const rest = this.#rest;
+    this.#rest = EMPTY;
+    this.#stopped = false;
+    this.#feed(rest);
+    if (!this.#paused && !this.#stopped && !this.#detached) this.transport.resume();
+  }
+
+  #head(head: RequestHead): void {
+    this.transport.socket.setTimeout(0);
+    this.version = head.version;
+    if (head.method === 'CONNECT') {
+      if (this.tunnel !== undefined) throw new ProtocolError('CONNECT inside a tunnel');
+      if (head.framing.kind !== 'none' || head.headers.has('content-length')) {
+        throw new ProtocolError('CONNECT with a body');
+      }
+      this.#connectTo = parseAuthority(head.target);
+      this.#parser.pause();
+      return;
+    }
+    const where = locate(head, this.info, this.tunnel);
+    if (where === undefined) {
+      this.#answerForSelf(head);
+      return;
+    }
+    this.#exchange = new Exchange(this.services, this, head, {
+      id: this.services.nextId(),
+      ...where,
+      pin: this.#pin,
+    });
+    if (this.services.isOwnConnection(this.info.port)) {
+      const loop = `${where.url} came back to this proxy through a connection of its own`;
+      this.services.started(this.#exchange.flow);
+      this.#exchange.fail('PROXY_LOOP', loop);
+      return;
+    }
+    this.#exchange.start();
+  }
+
+  /** A request in origin form, outside of a tunnel, is for the proxy itself. */
+  #answerForSelf(head: RequestHead): void {
+    const host = head.headers.get('host');
+    const message = `this is a Sluice proxy, not an origin: set it as your client's HTTP proxy (asked for ${head.target} at Host ${host ?? '(none)'})`;
+    const self = host !== undefined && this.services.isSelf(host);
+    this.services.refused(this.info, { code: self ? 'PROXY_LOOP' : 'CLIENT_PROTOCOL', message }, head);
+    this.#answerAndClose(self ? 508 : 400, message);
+  }
+
+  #refuse(error: ProtocolError, bytes: Buffer): void {
+    const message = `the request is not valid HTTP: ${error.message}`;
+    if (this.#exchange !== undefined) {
+      this.#exchange.fail('CLIENT_PROTOCOL', message, undefined, error.status);
+      return;
+    }
+    this.services.refused(this.info, { code: 'CLIENT_PROTOCOL', message }, firstLine(bytes, this.tunnel));
+    this.#answerAndClose(error.status, message);
+  }
+
+  #answerAndClose(status: number, message: string): void {
+    const { head, body } = plainResponse(status, message);
+    this.respondWhole(head, body, () => undefined);
+    this.#linger();
+  }
+
+  /** Closes this side and reads on for a while, so that the client can read its response before a reset. */
+  #linger(): void {
+    if (this.#lingering) return;
+    this.#lingering = true;
+    this.#rest = EMPTY;
+    this.transport.end();
+    this.transport.resume();
+    this.#destroyLater();
+  }
+
+  #destroyLater(): void {
+    const timer = setTimeout(() => this.transport.destroy(), LINGER);
+    this.transport.socket.once('close', () => clearTimeout(timer));
+  }
+
+  #await(): void {
+    this.transport.socket.setTimeout(this.services.options.timeouts.idle);
+  }
+
+  #peerEnded(): void {
+    if (this.#exchange !== undefined) {
+      this.#exchange.clientGone('the client closed its side of the connection before the exchange was over');
+    } else if (this.#lingering) {
+      this.transport.destroy();
+    } else {
+      this.transport.end();
+    }
+  }
+
+  #closed(error: Error | undefined): void {
+    this.#pin.pinned?.cut();
+    const detail = error === undefined ? '' : `: ${error.message}`;
+    this.#exchange?.clientGone(`the client's connection was lost${detail}`, error);
+  }
+}
+
+function headText({ status, statusText, version, headers }: OutgoingResponse): string {
+  return responseHead(status, statusText, version, headers);
+}
+
+/** What can be told of a request whose head could not be read. */
+function firstLine(bytes: Buffer, tunnel: Authority | undefined): { method: string; target: string } {
+  const [method = '', target = ''] =
+    bytes
+      .toString('latin1', 0, 2000)
+      .split(/[\r\n]/, 1)[0]
+      ?.split(' ') ?? [];
+  const host = tunnel === undefined ? '' : `http://${formatAuthority(tunnel, 80)}`;
+  return {
+    method: /^[A-Za-z]{1,20}$/.test(method) ? method : '(unreadable)',
+    target: `${host}${target.slice(0, 200)}`,
+  };
+}

@@ -1,0 +1,73 @@
+import type { Socket } from 'node:net';
+import tls from 'node:tls';
+import type { CertificateAuthority } from '../tls/ca.js';
+
+interface Waiting {
+  ready(socket: tls.TLSSocket): void;
+  failed(error: Error): void;
+}
+
+/** Names whose TLS server is kept. */
+const MAX_SERVERS = 200;
+
+/**
+ * Takes TLS off tunnels, with a certificate for the name the client asks for. Node's TLS server does it: a bare
+ * TLSSocket never gets out of its connecting state.
+ */
+export class Interceptor {
+  /** By the name used when a client sends none, as it does for an address. */
+  readonly #servers = new Map<string, tls.Server>();
+  readonly #waiting = new Map<string, Waiting>();
+
+  constructor(private readonly ca: CertificateAuthority) {}
+
+  /** @throws Error when the handshake fails */
+  intercept(socket: Socket, host: string): Promise<tls.TLSSocket> {
+    return new Promise((resolve, reject) => {
+      const id = peerOf(socket);
+      const gone = () =>
+        settle(() => reject(new Error('the client closed the connection during the TLS handshake')));
+      const settle = (verdict: () => void) => {
+        this.#waiting.delete(id);
+        socket.off('close', gone);
+        verdict();
+      };
+      this.#waiting.set(id, {
+        ready: (secure) => settle(() => resolve(secure)),
+        failed: (error) => settle(() => reject(error)),
+      });
+      socket.once('close', gone);
+      this.#serverFor(host).emit('connection', socket);
+    });
+  }
+
+  #serverFor(host: string): tls.Server {
+    const known = this.#servers.get(host);
+    if (known !== undefined) return known;
+    if (this.#servers.size >= MAX_SERVERS) this.#servers.clear();
+    const fallback = this.ca.credentialsFor(host);
+    const server = tls.createServer({
+      ...fallback,
+      ALPNProtocols: ['http/1.1'],
+      SNICallback: (name, done) => {
+        try {
+          done(null, this.ca.contextFor(name));
+        } catch {
+          // A name that no certificate can carry: the client gets the one of the host it asked for by CONNECT.
+          done(null, this.ca.contextFor(host));
+        }
+      },
+    });
+    server.on('secureConnection', (secure) => this.#waiting.get(peerOf(secure))?.ready(secure));
+    server.on('tlsClientError', (error, secure) => {
+      this.#waiting.get(peerOf(secure))?.failed(error);
+      secure.destroy();
+    });
+    this.#servers.set(host, server);
+    return server;
+  }
+}
+
+function peerOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}

@@ -1,0 +1,90 @@
+import net from 'node:net';
+import type { Detached } from '../origin/stream.js';
+import { Transport } from '../tcp/transport.js';
+import { ClientRecord } from './client-info.js';
+import { Http1Client } from './http1-client.js';
+import { Interceptor } from './interceptor.js';
+import { listen } from './port.js';
+import type { ListenServices } from './services.js';
+import { type Authority, formatAuthority } from './target.js';
+import { Tunnel } from './tunnel.js';
+
+/** The port that clients connect to, and every connection that came in by it. */
+export class Listener {
+  readonly #server: net.Server;
+  readonly #sockets = new Set<net.Socket>();
+  readonly #clients = new Set<Http1Client>();
+  #interceptor: Interceptor | undefined;
+
+  constructor(private readonly services: ListenServices) {
+    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+  }
+
+  /** @returns the port. @throws SluiceError PORT_IN_USE or BAD_OPTION */
+  async open(): Promise<number> {
+    const { host, port } = this.services.options;
+    const opened = await listen(this.#server, host, port);
+    this.#server.on('error', (error) =>
+      this.services.clientError({ id: 0, address: '', port: 0, tls: false }, error),
+    );
+    return opened;
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const client of this.#clients) client.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  #accept(socket: net.Socket): void {
+    const client = new ClientRecord(socket);
+    this.#sockets.add(socket);
+    this.services.clientConnected(client);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.services.clientDisconnected(client);
+    });
+    const http = new Http1Client(
+      new Transport(socket),
+      client,
+      this.services,
+      undefined,
+      (authority, detached) => {
+        this.#clients.delete(http);
+        this.#tunnel(socket, client, authority, detached);
+      },
+    );
+    this.#watch(http, socket);
+    http.begin(Buffer.alloc(0));
+  }
+
+  #watch(http: Http1Client, socket: net.Socket): void {
+    this.#clients.add(http);
+    socket.once('close', () => this.#clients.delete(http));
+  }
+
+  #tunnel(raw: net.Socket, client: ClientRecord, authority: Authority, detached: Detached): void {
+    const { services } = this;
+    const text = formatAuthority(authority);
+    if (services.isSelf(text) || services.isOwnConnection(client.port)) {
+      const message = `CONNECT ${text}: that is this proxy itself`;
+      services.refused(client, { code: 'PROXY_LOOP', message }, { method: 'CONNECT', target: text });
+      raw.on('error', () => raw.destroy());
+      raw.end(
+        `HTTP/1.1 508 Loop Detected\r\nContent-Length: ${message.length + 1}\r\nConnection: close\r\n\r\n${message}\n`,
+      );
+      raw.resume();
+      return;
+    }
+    this.#interceptor ??= new Interceptor(services.ca);
+    new Tunnel({
+      client,
+      services,
+      interceptor: this.#interceptor,
+      authority,
+      raw,
+      onClient: (http) => this.#watch(http, raw),
+    }).open(detached);
+  }
+}

@@ -1,0 +1,75 @@
+import type { Server } from 'node:net';
+import { SluiceError } from '../errors.js';
+
+/** Listens, and gives the port. @throws SluiceError PORT_IN_USE or BAD_OPTION */
+export async function listen(
+  server: Server,
+  host: string,
+  port: number | { from: number; to: number },
+): Promise<number> {
+  if (typeof port === 'number') return listenOn(server, host, port);
+  const { default: getPort, portNumbers } = await import('get-port');
+  const { from, to } = port;
+  // get-port falls back to any free port when the range is full, and a free one may be taken a moment later.
+  for (let attempt = 0; attempt <= to - from; attempt++) {
+    const free = await getPort({ host, port: portNumbers(from, to) });
+    if (free < from || free > to) break;
+    try {
+      return await listenOn(server, host, free);
+    } catch (error) {
+      if (!(error instanceof SluiceError && error.code === 'PORT_IN_USE')) throw error;
+    }
+  }
+  throw new SluiceError(
+    'PORT_IN_USE',
+    `no port from ${from} to ${to} is free on ${host}; give a wider range or port 0`,
+  );
+}
+
+function listenOn(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException) => {
+      server.off('listening', ready);
+      reject(explained(error, host, port));
+    };
+    const ready = () => {
+      server.off('error', failed);
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    };
+    server.once('error', failed).once('listening', ready);
+    server.listen({ host, port, exclusive: true });
+  });
+}
+
+function explained(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new SluiceError(
+        'PORT_IN_USE',
+        `port ${port} on ${host} is in use; give another, a range, or 0 for any`,
+        {
+          cause: error,
+        },
+      );
+    case 'EACCES':
+      return new SluiceError(
+        'BAD_OPTION',
+        `port ${port}: this user may not listen on it; give one over 1023, or 0`,
+        {
+          cause: error,
+        },
+      );
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new SluiceError(
+        'BAD_OPTION',
+        `host: ${host} is not an address of this machine; give one, or 127.0.0.1`,
+        {
+          cause: error,
+        },
+      );
+    default:
+      return error;
+  }
+}

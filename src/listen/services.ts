@@ -1,0 +1,24 @@
+import type { FlowError } from '../errors.js';
+import type { ExchangeServices } from '../exchange/services.js';
+import type { ClientInfo } from '../flow/types.js';
+import type { Dialled } from '../origin/connect.js';
+import type { Route } from '../origin/origins.js';
+import type { CertificateAuthority } from '../tls/ca.js';
+
+/** What the listening side needs of the proxy. */
+export interface ListenServices extends ExchangeServices {
+  readonly ca: CertificateAuthority;
+  nextId(): string;
+  /** Whether a Host field names this proxy's own address. */
+  isSelf(host: string): boolean;
+  /** Whether a client's port is the near end of a connection this proxy made. */
+  isOwnConnection(port: number): boolean;
+  /** A connection for a raw tunnel. @throws OriginFailure */
+  dial(route: Route): Promise<Dialled>;
+  /** A request was refused before there was an exchange. */
+  refused(client: ClientInfo, error: FlowError, head: { method: string; target: string }): void;
+  clientConnected(client: ClientInfo): void;
+  clientDisconnected(client: ClientInfo): void;
+  /** Something went wrong with a connection that no flow can tell of. */
+  clientError(client: ClientInfo, error: Error): void;
+}

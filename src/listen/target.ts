@@ -1,0 +1,77 @@
+/**
+ * From a request head to where it goes and how it is named.
+ * @module
+ */
+import { ProtocolError, type RequestHead } from '../http1/head.js';
+import type { Route } from '../origin/origins.js';
+import type { ClientRecord } from './client-info.js';
+
+/** The host and port that a tunnel or request is for. */
+export interface Authority {
+  host: string;
+  port: number;
+}
+
+const DEFAULT_PORT: Record<string, number> = { 'http:': 80, 'https:': 443 };
+const NOT_IN_HOST = /[\s/?#@\\<>^|%"{}`]/;
+
+/** Reads `host:port`; IPv6 addresses are in brackets. @throws ProtocolError */
+export function parseAuthority(text: string, defaultPort?: number): Authority {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
+  if (host === undefined || NOT_IN_HOST.test(host) || port === undefined || port < 1 || port > 65535) {
+    throw new ProtocolError(`${JSON.stringify(text.slice(0, 100))} is not a host and port`);
+  }
+  return { host: host.toLowerCase(), port };
+}
+
+export function formatAuthority({ host, port }: Authority, defaultPort?: number): string {
+  const name = host.includes(':') ? `[${host}]` : host;
+  return port === defaultPort ? name : `${name}:${port}`;
+}
+
+/**
+ * Octets go to the tunnel's authority or the absolute-form target; Host only names the URL. A request that is for the
+ * proxy itself, in origin form and outside of a tunnel, has no route.
+ * @throws ProtocolError
+ */
+export function locate(
+  head: RequestHead,
+  client: ClientRecord,
+  tunnel: Authority | undefined,
+): { url: string; route: Route } | undefined {
+  const hosts = head.headers.getAll('host');
+  if (hosts.length > 1) throw new ProtocolError('more than one Host field');
+  const [hostField] = hosts;
+  if (head.version === '1.1' && hostField === undefined)
+    throw new ProtocolError('an HTTP/1.1 request without Host');
+  const absolute = /^(https?):\/\/([^/?#]*)([^#]*)/i.exec(head.target);
+  const scheme =
+    tunnel === undefined ? `${(absolute?.[1] ?? 'http').toLowerCase()}:` : client.tls ? 'https:' : 'http:';
+  const defaultPort = DEFAULT_PORT[scheme] ?? 80;
+  if (tunnel === undefined && absolute === null) {
+    if (!head.target.startsWith('/') && head.target !== '*') throw badTarget(head.target);
+    return undefined;
+  }
+  if (absolute === null && !head.target.startsWith('/') && head.target !== '*') throw badTarget(head.target);
+  const target = tunnel ?? parseAuthority((absolute?.[2] ?? '').replace(/^[^@]*@/, ''), defaultPort);
+  const named = hostField === undefined || hostField === '' ? target : parseAuthority(hostField, defaultPort);
+  const rest = absolute === null ? head.target : (absolute[3] ?? '');
+  const path = rest === '*' ? '/' : rest.startsWith('/') ? rest : `/${rest}`;
+  return {
+    url: `${scheme}//${formatAuthority(named, defaultPort)}${path}`,
+    route: {
+      tls: scheme === 'https:',
+      host: target.host,
+      port: target.port,
+      serverName: client.sni ?? target.host,
+    },
+  };
+}
+
+function badTarget(target: string): ProtocolError {
+  return new ProtocolError(
+    `${JSON.stringify(target.slice(0, 100))} is not a request target that a proxy can serve`,
+  );
+}

@@ -1,0 +1,105 @@
+import dns from 'node:dns';
+import net from 'node:net';
+import tls from 'node:tls';
+import { messageOf } from '../errors.js';
+import { ReadBuffers } from '../tcp/read-buffers.js';
+import { OriginFailure } from './origins.js';
+
+/** A connection that is ready to use. */
+export interface Dialled {
+  socket: net.Socket;
+  /** The TCP socket below `socket`. */
+  raw: net.Socket;
+  /** What `socket` reads into; without it the socket has 'data' events. */
+  buffers?: ReadBuffers;
+}
+
+/** @throws OriginFailure ORIGIN_UNREACHABLE or ORIGIN_TIMEOUT */
+export function connectTcp(target: { host: string; port: number; timeout: number }): Promise<Dialled> {
+  const buffers = new ReadBuffers();
+  const socket = net.connect({
+    host: target.host,
+    port: target.port,
+    lookup: lookupLikeABrowser,
+    autoSelectFamily: true,
+    noDelay: true,
+    allowHalfOpen: true,
+    onread: buffers.onread,
+  });
+  return settled(socket, 'connect', target.timeout, 'ORIGIN_UNREACHABLE').then(() => ({
+    socket,
+    raw: socket,
+    buffers,
+  }));
+}
+
+/** Speaks TLS over a connection. @throws OriginFailure ORIGIN_TLS or ORIGIN_TIMEOUT */
+export async function connectTls(
+  over: Dialled,
+  wishes: { serverName: string; verify: boolean; ca: string[]; timeout: number },
+): Promise<Dialled> {
+  const isAddress = net.isIP(wishes.serverName) !== 0;
+  const socket = tls.connect({
+    socket: over.raw,
+    host: wishes.serverName,
+    servername: isAddress ? '' : wishes.serverName,
+    ALPNProtocols: ['http/1.1'],
+    rejectUnauthorized: wishes.verify,
+    // Given CAs are trusted besides the public ones, not in their place.
+    ...(wishes.ca.length === 0 ? {} : { ca: [...tls.rootCertificates, ...wishes.ca] }),
+  });
+  await settled(socket, 'secureConnect', wishes.timeout, 'ORIGIN_TLS');
+  return { socket, raw: over.raw };
+}
+
+function settled(
+  socket: net.Socket,
+  event: 'connect' | 'secureConnect',
+  timeout: number,
+  code: 'ORIGIN_UNREACHABLE' | 'ORIGIN_TLS',
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const finish = (error?: OriginFailure) => {
+      clearTimeout(timer);
+      socket.off(event, ready).off('error', failed).off('close', closed);
+      if (error === undefined) {
+        resolve();
+        return;
+      }
+      // Errors that come after the verdict have nobody left to tell.
+      socket.on('error', () => undefined);
+      socket.destroy();
+      reject(error);
+    };
+    const ready = () => finish();
+    const failed = (error: Error) => finish(new OriginFailure(code, reasonOf(error), { cause: error }));
+    const closed = () => finish(new OriginFailure(code, 'the connection was closed before it was ready'));
+    const timer = setTimeout(
+      () =>
+        finish(new OriginFailure('ORIGIN_TIMEOUT', `no connection within ${timeout} ms (timeouts.connect)`)),
+      timeout,
+    );
+    socket.once(event, ready).once('error', failed).once('close', closed);
+  });
+}
+
+/** When several addresses were tried, Node's error says so in its parts only. */
+function reasonOf(error: Error): string {
+  if (error instanceof AggregateError) return error.errors.map((each) => messageOf(each)).join(', ');
+  return error.message;
+}
+
+/** `localhost` and names below it are this machine (RFC 6761 section 6.3), IPv6 and IPv4, whatever the resolver says. */
+const lookupLikeABrowser: net.LookupFunction = (hostname, options, callback) => {
+  const name = hostname.toLowerCase().replace(/\.$/, '');
+  if (name !== 'localhost' && !name.endsWith('.localhost')) {
+    dns.lookup(hostname, options, callback);
+    return;
+  }
+  const addresses = [
+    { address: '::1', family: 6 },
+    { address: '127.0.0.1', family: 4 },
+  ];
+  if (options.all) callback(null, addresses);
+  else callback(null, '127.0.0.1', 4);
+};

@@ -1,0 +1,259 @@
+import type { Headers } from '../flow/headers.js';
+import type { ServerInfo } from '../flow/types.js';
+import { ProtocolError, type ResponseHead } from '../http1/head.js';
+import { ResponseParser } from '../http1/parser.js';
+import { Http1Outlet, requestHead, wholeMessage } from '../http1/writer.js';
+import type { BodyOutlet } from '../stream/body.js';
+import { Transport } from '../tcp/transport.js';
+import type { Dialled } from './connect.js';
+import type {
+  ConnectionPin,
+  Detached,
+  OriginEvents,
+  OriginStream,
+  OutgoingRequest,
+  WholeBody,
+  Written,
+} from './stream.js';
+
+const EMPTY = Buffer.alloc(0);
+/** A whole message over this leaves in two writes rather than be copied into one. */
+const COPY_LIMIT = 64 * 1024;
+
+export interface OriginConnectionSetup {
+  /** Connections with the same key can stand in for each other. */
+  key: string;
+  tls: boolean;
+  /** The chained proxy it goes through. */
+  via?: string;
+  /** Requests go to a chained proxy that reads their whole URL. */
+  absoluteForm: { authority: string; extra: string } | undefined;
+  /** Milliseconds. */
+  idleTimeout: number;
+  /** The connection can serve another exchange. */
+  onIdle(connection: OriginConnection): void;
+}
+
+/** An HTTP/1 connection to an origin, for one exchange after another. */
+export class OriginConnection implements OriginStream {
+  readonly key: string;
+  info: ServerInfo;
+  readonly #transport: Transport;
+  readonly #parser: ResponseParser;
+  #events: OriginEvents | undefined;
+  #outlet: Http1Outlet | undefined;
+  /** Octets that came while paused. */
+  #rest: Buffer = EMPTY;
+  #paused = false;
+  /** The origin has closed its side; told when everything before it has been. */
+  #ended = false;
+  #interim = false;
+  #upgrading = false;
+  #served = 0;
+  #pinned = false;
+  #keepAliveMs: number;
+
+  constructor(
+    dialled: Dialled,
+    private readonly setup: OriginConnectionSetup,
+  ) {
+    this.key = setup.key;
+    this.#keepAliveMs = setup.idleTimeout;
+    const { socket, raw, buffers } = dialled;
+    const { remoteAddress: address = '', remotePort: port = 0 } = raw;
+    const via = setup.via === undefined ? {} : { via: setup.via };
+    this.info = { address, port, tls: setup.tls, reused: false, ...via };
+    this.#transport = new Transport(socket, raw, buffers);
+    this.#parser = new ResponseParser({
+      head: (head) => this.#head(head),
+      chunk: (size, line) => this.#events?.chunk(size, line),
+      data: (bytes, start, end) => this.#events?.data(bytes, start, end),
+      wire: (bytes, start, end) => this.#events?.wire(bytes, start, end),
+      end: (lastLine, trailers) => this.#end(lastLine, trailers),
+    });
+    this.#transport.attach({
+      data: (bytes) => this.#data(bytes),
+      end: () => this.#peerEnded(),
+      close: (error) => this.#lost('the origin closed the connection', error),
+      drain: () => this.#outlet?.onDrain?.(),
+    });
+    socket.setTimeout(0);
+    socket.on('timeout', () => this.cut());
+  }
+
+  /** Waiting for an exchange, and still there. */
+  get idle(): boolean {
+    return this.#events === undefined && !this.#transport.closed && !this.#ended;
+  }
+
+  /** Takes an idle connection into use. */
+  take(): void {
+    this.#transport.socket.setTimeout(0);
+    this.info = { ...this.info, reused: true };
+  }
+
+  attach(events: OriginEvents): void {
+    this.#events = events;
+    // It may have been lost between the decision to use it and now.
+    if (this.#transport.closed || this.#ended)
+      queueMicrotask(() => this.#lost('the origin closed the connection'));
+  }
+
+  send(head: OutgoingRequest): BodyOutlet {
+    this.#parser.method = head.method;
+    this.#transport.write(this.#headText(head));
+    this.#outlet = new Http1Outlet(this.#transport, head.framing);
+    return this.#outlet;
+  }
+
+  sendWhole(head: OutgoingRequest, body: WholeBody, written: Written): void {
+    this.#parser.method = head.method;
+    const text = this.#headText(head);
+    if (head.framing === 'none') {
+      this.#transport.write(text, written);
+    } else if (head.framing === 'chunked' || body.bytes.length <= COPY_LIMIT) {
+      this.#transport.write(wholeMessage(text, body.bytes, head.framing, body), written);
+    } else {
+      this.#transport.write(text);
+      this.#transport.write(body.bytes, written);
+    }
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#parser.pause();
+    this.#transport.pause();
+  }
+
+  /** Goes on in the next tick, so that whoever resumes can finish what it is doing first. */
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    process.nextTick(() => this.#continue());
+  }
+
+  lend(): () => void {
+    return this.#transport.lend();
+  }
+
+  release(reusable: boolean): void {
+    this.#events = undefined;
+    this.#outlet = undefined;
+    const clean = this.#rest.length === 0 && this.#parser.idle && !this.#ended && !this.#paused;
+    if (!reusable || !clean || this.#transport.closed || this.#keepAliveMs <= 0) {
+      this.cut();
+      return;
+    }
+    this.#served++;
+    this.#parser.next();
+    this.#transport.socket.setTimeout(Math.min(this.#keepAliveMs, this.setup.idleTimeout));
+    if (!this.#pinned) this.setup.onIdle(this);
+  }
+
+  pinTo(pin: ConnectionPin): void {
+    this.#pinned = true;
+    pin.pinned = this;
+  }
+
+  cut(): void {
+    this.#events = undefined;
+    this.#outlet = undefined;
+    this.#transport.destroy();
+  }
+
+  detach(): Detached {
+    this.#events = undefined;
+    const rest = this.#rest;
+    this.#rest = EMPTY;
+    return { ...this.#transport.detach(), rest };
+  }
+
+  #headText(head: OutgoingRequest): string {
+    const via = this.setup.absoluteForm;
+    if (via === undefined) return requestHead(head.method, head.target, head.version, head.headers);
+    const target = head.target === '*' ? `http://${via.authority}` : `http://${via.authority}${head.target}`;
+    return requestHead(head.method, target, head.version, head.headers, via.extra);
+  }
+
+  #data(bytes: Buffer): void {
+    if (this.#events === undefined) {
+      // Nothing was asked: whatever this is, the next response would be read wrong.
+      this.cut();
+    } else if (this.#paused || this.#rest.length > 0) {
+      this.#rest = Buffer.concat([this.#rest, bytes]);
+    } else {
+      this.#feed(bytes);
+    }
+  }
+
+  #feed(bytes: Buffer): void {
+    let consumed: number;
+    try {
+      consumed = this.#parser.execute(bytes);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#events?.failed('ORIGIN_PROTOCOL', `the origin's response is not valid HTTP: ${error.message}`);
+      return;
+    }
+    // The buffer is used again, so what is left is copied. What follows a response unasked spoils the connection.
+    if (consumed < bytes.length) this.#rest = Buffer.from(bytes.subarray(consumed));
+  }
+
+  #continue(): void {
+    if (this.#paused) return;
+    this.#parser.resume();
+    const rest = this.#rest;
+    this.#rest = EMPTY;
+    this.#feed(rest);
+    if (this.#paused) return;
+    this.#transport.resume();
+    if (this.#ended) this.#peerEnded();
+  }
+
+  #head(head: ResponseHead): void {
+    if (head.status === 101) {
+      // What follows is not HTTP any more: it is left unread for whoever detaches the connection.
+      this.#upgrading = true;
+      this.#parser.pause();
+      this.#events?.head(head);
+    } else if (head.status < 200) {
+      this.#interim = true;
+      this.#events?.informational(head);
+    } else {
+      const timeout = /(?:^|,)\s*timeout\s*=\s*(\d+)/i.exec(head.headers.get('keep-alive') ?? '')?.[1];
+      // A second less than the origin says, so that its close and the next request do not cross.
+      this.#keepAliveMs = timeout === undefined ? this.setup.idleTimeout : (Number(timeout) - 1) * 1000;
+      this.#events?.head(head);
+    }
+  }
+
+  #end(lastLine: string | undefined, trailers: Headers | undefined): void {
+    if (this.#interim) {
+      this.#interim = false;
+      this.#parser.next();
+      return;
+    }
+    this.#events?.end(lastLine, trailers);
+  }
+
+  #peerEnded(): void {
+    this.#ended = true;
+    if (this.#paused || this.#rest.length > 0 || this.#upgrading) return;
+    if (this.#events === undefined) {
+      this.cut();
+      return;
+    }
+    const whole = this.#parser.finish();
+    if (!whole || !this.#parser.idle)
+      this.#lost('the origin closed the connection in the middle of a message');
+    else this.#lost('the origin closed the connection');
+  }
+
+  #lost(what: string, error?: Error): void {
+    const events = this.#events;
+    if (events === undefined || this.#paused) return;
+    const detail = error === undefined ? '' : `: ${error.message}`;
+    const where = this.#served === 0 ? '' : ' (it had served before)';
+    events.failed('ORIGIN_CLOSED', `${what}${where}${detail}`, error);
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * An origin as an exchange sees it. Each protocol implements it.
+ * @module
+ */
+import type { FlowErrorCode } from '../errors.js';
+import type { Headers } from '../flow/headers.js';
+import type { ServerInfo } from '../flow/types.js';
+import type { Framing, ResponseHead } from '../http1/head.js';
+import type { BodyEvents, BodyOutlet, BodySource } from '../stream/body.js';
+import type { ChunkList } from '../stream/collected-body.js';
+import type { RelayEnd } from '../tcp/relay.js';
+
+export interface OutgoingRequest {
+  method: string;
+  /** Path and query, or `*`. */
+  target: string;
+  version: string;
+  headers: Headers;
+  framing: Framing['kind'];
+}
+
+/** A body that is sent in one. */
+export interface WholeBody {
+  bytes: Buffer;
+  chunks: ChunkList | undefined;
+  lastLine: string | undefined;
+  trailers: Headers | undefined;
+}
+
+/** A connection that was given up for a raw tunnel. */
+export type Detached = RelayEnd;
+
+export type Written = (error?: Error | null) => void;
+
+/** NTLM and Negotiate authenticate a connection, not a request: the origin connection stays with the client's. */
+export interface ConnectionPin {
+  pinned: OriginStream | undefined;
+}
+
+/** What an origin tells of its response. */
+export interface OriginEvents extends BodyEvents {
+  /** An interim response (1xx), but not 101. */
+  informational(head: ResponseHead): void;
+  /** The final response, or 101. */
+  head(head: ResponseHead): void;
+  /** The connection was lost, or what came is not HTTP. */
+  failed(code: FlowErrorCode, message: string, cause?: unknown): void;
+}
+
+/** Where a request goes and its response comes from. */
+export interface OriginStream extends BodySource {
+  /** `undefined` where a rule or hook answers in the origin's place. */
+  readonly info: ServerInfo | undefined;
+  /** Must be called once, before anything is sent. */
+  attach(events: OriginEvents): void;
+  send(head: OutgoingRequest): BodyOutlet;
+  sendWhole(head: OutgoingRequest, body: WholeBody, written: Written): void;
+  /** The exchange is over; with `reusable` another one may use the connection. */
+  release(reusable: boolean): void;
+  cut(): void;
+  /** Keeps the connection for the client that `pin` belongs to. */
+  pinTo(pin: ConnectionPin): void;
+  detach(): Detached;
+}

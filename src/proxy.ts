@@ -1,0 +1,415 @@
+import { writeFile } from 'node:fs/promises';
+import { type Answer, AnswerRules } from './answers.js';
+import { type FlowError, SluiceError, shown } from './errors.js';
+import type { ExchangeServices, FlowMoment } from './exchange/services.js';
+import { FlowRecord } from './flow/flow.js';
+import { FlowList } from './flow/flow-list.js';
+import { Headers } from './flow/headers.js';
+import { compileFlowMatch, type FlowMatch, type StreamMatch } from './flow/match.js';
+import { RequestRecord } from './flow/message.js';
+import type { AnsweredFlow, ClientInfo, FailedFlow, HttpFlow } from './flow/types.js';
+import { toHar } from './har/har.js';
+import type { Har } from './har/types.js';
+import { HOOK_NAMES, type Hooks, HookTable } from './hooks.js';
+import { Listener } from './listen/listener.js';
+import type { ListenServices } from './listen/services.js';
+import { parseAuthority } from './listen/target.js';
+import { nearest, type ProxyOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import { Origins } from './origin/origins.js';
+import { failureOf, nearestMisses } from './seen.js';
+import { type StreamRuleSides, StreamRules } from './stream/rules.js';
+import { type CertificateAuthority, loadCa, processCa } from './tls/ca.js';
+import { Verdict } from './verdict.js';
+import { type Wait, type WaitGoal, Waits } from './waits.js';
+
+const BRAND = Symbol.for('sluice.proxy');
+
+/** Takes a rule, hook or mapping out again; `using` does it at the end of the block. */
+export type Disposer = Disposable & { dispose(): void };
+
+/** What a runner adds to a proxy. */
+export interface ProxyContext {
+  /** What relative URL globs are resolved against. */
+  baseURL?: string;
+}
+
+/**
+ * Starts a recording proxy.
+ *
+ * @throws SluiceError UNKNOWN_OPTION, BAD_OPTION, BAD_CA or PORT_IN_USE, before anything listens
+ * @example
+ * const proxy = await startProxy({ streamLargeBodies: '3m' });
+ * // ... set proxy.server as a client's HTTP proxy ...
+ * await proxy.close();
+ */
+export async function startProxy(
+  options: ProxyOptions = {},
+  context: ProxyContext = {},
+): Promise<RecordingProxy> {
+  const resolved = resolveOptions(options);
+  const ca = resolved.ca === undefined ? undefined : loadCa(resolved.ca);
+  const proxy = new RecordingProxy(resolved, ca, context);
+  await proxy[OPEN]();
+  return proxy;
+}
+
+const OPEN = Symbol('open');
+
+/**
+ * A proxy that records every exchange that goes through it. It is a valid value of Playwright's `proxy` option.
+ */
+export class RecordingProxy implements AsyncDisposable {
+  readonly [BRAND] = true;
+  /** The recorded flows, in order of request start. */
+  readonly flows = new FlowList<HttpFlow>();
+  readonly #options: ResolvedOptions;
+  readonly #context: ProxyContext;
+  readonly #hooks = new HookTable();
+  readonly #streamRules = new StreamRules();
+  readonly #answers = new AnswerRules();
+  readonly #origins: Origins;
+  readonly #listener: Listener;
+  readonly #waits: Waits;
+  readonly #verdict = new Verdict();
+  readonly #inFlight = new Set<FlowRecord>();
+  #ca: CertificateAuthority | undefined;
+  #port = 0;
+  #lastId = 0;
+  #closing: Promise<void> | undefined;
+
+  /** Use {@link startProxy}. @internal */
+  constructor(options: ResolvedOptions, ca: CertificateAuthority | undefined, context: ProxyContext) {
+    this.#options = options;
+    this.#ca = ca;
+    this.#context = context;
+    this.#origins = new Origins(options, (host, port) => this.#isSelf(host, port));
+    this.#listener = new Listener(this.#services());
+    this.#waits = new Waits(
+      () => this.flows as Iterable<FlowRecord>,
+      (goal) => nearestMisses(goal.match, this.flows),
+    );
+  }
+
+  /** The proxy's address, as clients take it: `http://127.0.0.1:41234`. */
+  get server(): string {
+    const { host } = this.#options;
+    return `http://${host.includes(':') ? `[${host}]` : host}:${this.#port}`;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** The CA that signs the certificates shown to clients: PEM, and what Chromium's SPKI list takes. */
+  get ca(): { cert: string; spki: string } {
+    const { cert, spki } = this.#authority;
+    return { cert, spki };
+  }
+
+  /**
+   * Streams what matches, from now on; of several rules the last one that matches decides, and hooks can overrule it.
+   *
+   * @param rule `true` (default) or `false` for both sides, or a side each, with a transform where wanted
+   * @throws SluiceError BAD_MATCH
+   * @example
+   * proxy.stream('**' + '/upload', { request: true });
+   */
+  stream(match: StreamMatch, rule: boolean | StreamRuleSides = true): Disposer {
+    return disposer(this.#streamRules.add(match, rule, this.#context.baseURL));
+  }
+
+  /**
+   * Answers what matches in the origin's place, CORS preflights for it included. Of several rules the newest answers.
+   *
+   * @throws SluiceError BAD_MATCH or BAD_RESPONSE
+   * @example
+   * proxy.respond({ method: 'POST', path: '/api/orders' }, { status: 201, json: { id: 7 } });
+   */
+  respond(match: FlowMatch, answer: Answer, options: { times?: number } = {}): Disposer {
+    return disposer(this.#answers.add(match, answer, options.times, this.#context.baseURL));
+  }
+
+  /** Makes the test fail, listing them, if such flows are seen. @throws SluiceError BAD_MATCH */
+  forbid(match: FlowMatch): Disposer {
+    return disposer(this.#verdict.forbid(compileFlowMatch(match, this.#context)));
+  }
+
+  /** Sends a name's traffic elsewhere, as the `hosts` option does. @throws SluiceError BAD_OPTION */
+  mapHost(name: string, target: string): Disposer {
+    return disposer(this.#origins.hosts.add(name, target));
+  }
+
+  /** Adds a handler of one hook. Handlers run in order of registration and are waited for. @throws SluiceError BAD_OPTION */
+  on<H extends keyof Hooks>(hook: H, handler: Hooks[H]): Disposer {
+    checkHook(hook, handler);
+    return disposer(this.#hooks.add(hook, handler));
+  }
+
+  /** Adds an addon: an object, or a module, of hooks. @throws SluiceError BAD_OPTION if it has none */
+  use(addon: Partial<Hooks>): Disposer {
+    const names = HOOK_NAMES.filter((name) => addon[name] !== undefined);
+    if (names.length === 0) {
+      throw new SluiceError(
+        'BAD_OPTION',
+        `use: an addon without hooks; known hooks are ${HOOK_NAMES.join(', ')}`,
+      );
+    }
+    const handlers = names.map((name) =>
+      this.on(name, ((...args: never[]) => callHook(addon, name, args)) as Hooks[typeof name]),
+    );
+    return disposer(() => {
+      for (const handler of handlers) handler.dispose();
+    });
+  }
+
+  /**
+   * Runs `action` and gives the flows that began while it ran, once they are over.
+   * @throws what `action` throws; SluiceError WAIT_TIMEOUT if a flow is still going on after 30 s
+   */
+  async during<T>(action: () => T | Promise<T>): Promise<FlowList<HttpFlow>> {
+    const before = this.#lastId;
+    await action();
+    const after = this.#lastId;
+    const began = (flow: HttpFlow) => Number(flow.id) > before && Number(flow.id) <= after;
+    await this.#until(() => ![...this.#inFlight].some(began), 30_000, 'during()');
+    return new FlowList(this.flows.filter(began));
+  }
+
+  /** Waits for a request head. */
+  waitForRequest(match: FlowMatch, options?: Wait): Promise<HttpFlow> {
+    return this.#waits.for(
+      this.#goal('waitForRequest', match, 'request', () => true),
+      options,
+    );
+  }
+
+  /** Waits for a response head. */
+  waitForResponse(match: FlowMatch, options?: Wait): Promise<AnsweredFlow> {
+    const goal = this.#goal('waitForResponse', match, 'response', (flow) => flow.response !== undefined);
+    goal.failed = (flow) => (flow.response === undefined ? failureOf(flow, 'waitForResponse') : undefined);
+    return this.#waits.for(goal, options) as Promise<AnsweredFlow>;
+  }
+
+  /** Waits for a complete flow. @throws SluiceError FLOW_FAILED, carrying the `flow`, if it ended in an error */
+  waitForFlow(match: FlowMatch, options?: Wait): Promise<AnsweredFlow> {
+    const goal = this.#goal('waitForFlow', match, 'response', (flow) => flow.complete);
+    goal.failed = (flow) => failureOf(flow, 'waitForFlow');
+    return this.#waits.for(goal, options) as Promise<AnsweredFlow>;
+  }
+
+  /** Waits for a flow that ended in an error. */
+  waitForError(match: FlowMatch, options?: Wait): Promise<FailedFlow> {
+    const goal = this.#goal('waitForError', match, 'response', (flow) => flow.error !== undefined);
+    return this.#waits.for(goal, options) as Promise<FailedFlow>;
+  }
+
+  /**
+   * Waits until nothing has been in flight for a while.
+   * @param options `quiet`: for how long, in milliseconds (default 100); `timeout` (default 30 000)
+   * @throws SluiceError WAIT_TIMEOUT, listing what is still in flight
+   */
+  async idle({ quiet = 100, timeout = 30_000 }: { quiet?: number; timeout?: number } = {}): Promise<void> {
+    const deadline = Date.now() + timeout;
+    for (;;) {
+      await this.#until(() => this.#inFlight.size === 0, deadline - Date.now(), 'idle()');
+      const began = this.#lastId;
+      await new Promise((resolve) => setTimeout(resolve, quiet));
+      if (this.#lastId === began && this.#inFlight.size === 0) return;
+    }
+  }
+
+  /** The recorded flows as HTTP Archive 1.2. */
+  har(): Har {
+    return toHar(this.flows);
+  }
+
+  /** Writes {@link har} to a file. */
+  async saveHar(path: string): Promise<void> {
+    await writeFile(path, JSON.stringify(this.har(), null, 2));
+  }
+
+  /**
+   * Throws if something went wrong that a test should not miss: a flow that `forbid()` rules out, or a hook, predicate
+   * or transform that threw. The fixtures call it at a test's end.
+   * @throws SluiceError FORBIDDEN_FLOW, or what was thrown
+   */
+  async verify(): Promise<void> {
+    await this.#verdict.verify(this.flows);
+  }
+
+  /** Rejects every pending wait with `why` and what was seen instead. The fixtures call it at a test's end. */
+  endWaits(why: string): void {
+    this.#waits.end(`${why}\n\n${nearestMisses(undefined, this.flows)}`);
+  }
+
+  /** Calls back for everything that goes on in flows. @internal */
+  watch(listener: (flow: HttpFlow, moment: FlowMoment) => void): Disposer {
+    return disposer(this.#waits.listen(listener));
+  }
+
+  /** Cuts every connection and stops listening. Flows in flight end with PROXY_CLOSED. Calling it twice is harmless. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async [OPEN](): Promise<void> {
+    this.#port = await this.#listener.open();
+  }
+
+  async #close(): Promise<void> {
+    const closed = this.#listener.close();
+    this.#origins.close();
+    this.endWaits('the proxy was closed while this was waiting');
+    await closed;
+  }
+
+  get #authority(): CertificateAuthority {
+    this.#ca ??= processCa();
+    return this.#ca;
+  }
+
+  #goal(
+    what: string,
+    match: FlowMatch,
+    side: 'request' | 'response',
+    reached: (flow: FlowRecord) => boolean,
+  ): WaitGoal {
+    const compiled = compileFlowMatch(match, { ...this.#context, side });
+    return { what: `${what}(${compiled.describe})`, match: compiled, reached };
+  }
+
+  #until(holds: () => boolean, timeout: number, what: string): Promise<void> {
+    if (holds()) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const stop = this.#waits.listen(() => {
+        if (!holds()) return;
+        clearTimeout(timer);
+        stop();
+        resolve();
+      });
+      const timer = setTimeout(() => {
+        stop();
+        const going = nearestMisses(undefined, new FlowList<HttpFlow>(this.#inFlight));
+        reject(new SluiceError('WAIT_TIMEOUT', `${what}: still in flight:\n\n${going}`));
+      }, timeout);
+    });
+  }
+
+  #isSelf(host: string, port: number): boolean {
+    if (port !== this.#port) return false;
+    const name = host.toLowerCase();
+    const loopback =
+      name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^127\./.test(name);
+    return name === this.#options.host || loopback;
+  }
+
+  #services(): ListenServices {
+    const proxy = this;
+    const flowServices: ExchangeServices = {
+      options: this.#options,
+      streamRules: this.#streamRules,
+      runHook: (hook, flow) => this.#hooks.run(hook, flow as FlowRecord & AnsweredFlow),
+      answerFor: (flow) => this.#answers.find(flow),
+      acquire: (route, options) => this.#origins.acquire(route, options),
+      started: (flow) => {
+        this.flows.add(flow);
+        this.#inFlight.add(flow);
+      },
+      happened: (flow, moment) => {
+        if (moment === 'complete' || moment === 'error') this.#inFlight.delete(flow);
+        this.#verdict.happened(flow, moment);
+        this.#waits.happened(flow, moment);
+      },
+      problem: (flow, thrown) => this.#verdict.problem(flow, thrown),
+    };
+    return {
+      ...flowServices,
+      get ca() {
+        return proxy.#authority;
+      },
+      nextId: () => String(++this.#lastId),
+      isSelf: (host) => {
+        const authority = parseAuthority(host, 80);
+        return this.#isSelf(authority.host, authority.port);
+      },
+      isOwnConnection: (port) => this.#origins.isOwnPort(port),
+      dial: (route) => this.#origins.dial(route),
+      refused: (client, error, head) => this.#refused(client, error, head),
+      clientConnected: (client) => this.#tell('clientConnect', client),
+      clientDisconnected: (client) => this.#tell('clientDisconnect', client),
+      clientError: (client, error) => this.#tell('clientError', client, error),
+    };
+  }
+
+  /** Runs a hook that no message waits for. */
+  #tell<H extends 'clientConnect' | 'clientDisconnect' | 'clientError'>(
+    hook: H,
+    ...args: Parameters<Hooks[H]>
+  ): void {
+    const failed = (error: unknown) => this.#verdict.problem(undefined, error);
+    try {
+      this.#hooks.run(hook, ...args)?.then(undefined, failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** Records a request that never became an exchange. */
+  #refused(client: ClientInfo, error: FlowError, head: { method: string; target: string }): void {
+    const flow = new FlowRecord(String(++this.#lastId), client, undefined);
+    flow.request = new RequestRecord(flow, {
+      method: head.method,
+      url: head.target,
+      version: '1.1',
+      headers: new Headers(),
+    });
+    flow.error = error;
+    flow.settle();
+    this.flows.add(flow);
+    const told = () => {
+      this.#verdict.happened(flow, 'error');
+      this.#waits.happened(flow, 'error');
+    };
+    try {
+      const running = this.#hooks.run('error', flow);
+      if (running === undefined) told();
+      else running.then(told, (thrown: unknown) => this.#verdict.problem(flow, thrown));
+    } catch (thrown) {
+      this.#verdict.problem(flow, thrown);
+    }
+  }
+}
+
+/** Whether `value` is a recording proxy, from whichever copy of the package. */
+export function isRecordingProxy(value: unknown): value is RecordingProxy {
+  return typeof value === 'object' && value !== null && BRAND in value;
+}
+
+function disposer(dispose: () => void): Disposer {
+  return { dispose, [Symbol.dispose]: dispose };
+}
+
+function checkHook(hook: string, handler: unknown): void {
+  if (!(HOOK_NAMES as readonly string[]).includes(hook)) {
+    const near = nearest(hook, HOOK_NAMES);
+    const hint = near === undefined ? `known are ${HOOK_NAMES.join(', ')}` : `did you mean ${near}?`;
+    throw new SluiceError('BAD_OPTION', `unknown hook ${shown(hook)}; ${hint}`);
+  }
+  if (typeof handler !== 'function') {
+    throw new SluiceError('BAD_OPTION', `hook ${hook}: ${shown(handler)} is not a function`);
+  }
+}
+
+function callHook<H extends keyof Hooks>(
+  addon: Partial<Hooks>,
+  name: H,
+  args: never[],
+): void | Promise<void> {
+  // Looked up at each call, with the addon as `this`: an addon may be a class, and may change itself.
+  return (addon as Record<string, ((...args: never[]) => void | Promise<void>) | undefined>)[name]?.(...args);
+}

@@ -1,0 +1,54 @@
+/**
+ * The two ends of a body's way through the proxy. Protocols implement them; nothing here knows any.
+ * @module
+ */
+import type { Headers } from '../flow/headers.js';
+
+/** What the receiving side tells of a body, in this order: (chunk? data* wire*)* end. */
+export interface BodyEvents {
+  /** A chunk begins. `line` is its size and extensions as they came, without CRLF; valid during the call. */
+  chunk(size: number, line: Buffer): void;
+  /** Body octets, `bytes[start, end)`, without framing; valid during the call. */
+  data(bytes: Buffer, start: number, end: number): void;
+  /**
+   * The octets that carried what was told since the last call, framing included: for a receiver that passes them on
+   * as they are. The last chunk and the trailers are never among them.
+   */
+  wire(bytes: Buffer, start: number, end: number): void;
+  /** The body is over. `lastLine` is the line of the last chunk as it came. */
+  end(lastLine: string | undefined, trailers: Headers | undefined): void;
+}
+
+/** How a body ended. */
+export interface BodyEnd {
+  lastLine: string | undefined;
+  trailers: Headers | undefined;
+}
+
+/** The side a body comes from. */
+export interface BodySource {
+  /** Stops after the event being told. */
+  pause(): void;
+  resume(): void;
+  /**
+   * Keeps the octets of the event being told valid until the function it returns is called. If that never happens they
+   * stay valid for good.
+   */
+  lend(): () => void;
+}
+
+/** The side a body goes to. It does the framing. */
+export interface BodyOutlet {
+  /** Told when a write that returned false has drained. */
+  onDrain: (() => void) | undefined;
+  /** Writes octets that carry their framing already. Returns false when full. */
+  raw(bytes: Buffer, written: (error?: Error | null) => void): boolean;
+  /** Writes body octets in a frame of their own, where the framing has such. Returns false when full. */
+  piece(bytes: Buffer, written: (error?: Error | null) => void): boolean;
+  /** Ends the body. `lastLine` is the last chunk's line to use, where there is one. */
+  end(
+    lastLine: string | undefined,
+    trailers: Headers | undefined,
+    written: (error?: Error | null) => void,
+  ): void;
+}

@@ -1,0 +1,107 @@
+import type { Headers } from '../flow/headers.js';
+import type { MessageRecord } from '../flow/message.js';
+import { PieceLog } from '../flow/pieces.js';
+import { now } from '../flow/transfer.js';
+import type { BodyEnd, BodyEvents, BodyOutlet, BodySource } from './body.js';
+import type { Taps } from './taps.js';
+
+/**
+ * A streamed body without a transform: its octets leave as they arrive, and only counts and digests stay. Where the
+ * framing is the same on both sides a whole read leaves in one write, whatever number of pieces it holds.
+ */
+export class RelayedBody implements BodyEvents {
+  readonly #log = new PieceLog();
+  /** Body octets told but not yet part of a write. */
+  #unwritten = 0;
+  #chunked = false;
+  #waiting = false;
+
+  constructor(
+    private readonly message: MessageRecord,
+    private readonly source: BodySource,
+    private readonly outlet: BodyOutlet,
+    private readonly taps: Taps,
+    /** The sender's framing octets can go out as they are. */
+    private readonly verbatim: boolean,
+    private readonly onEnd: (end: BodyEnd) => void,
+  ) {
+    const { received, sent } = message.transfer;
+    received.setPieces(() => this.#log.upTo(received.bytes));
+    sent.setPieces(() => this.#log.upTo(sent.bytes));
+    outlet.onDrain = taps.onDrain = () => this.#go();
+  }
+
+  chunk(size: number, _line: Buffer): void {
+    this.#chunked = true;
+    this.#log.addPiece(size);
+  }
+
+  data(bytes: Buffer, start: number, end: number): void {
+    const { transfer } = this.message;
+    transfer.firstByteAt ??= now();
+    transfer.received.bytes += end - start;
+    if (!this.#chunked) this.#log.addOctets(end - start);
+    if (!this.taps.idle && !this.taps.write(bytes.subarray(start, end))) this.#wait();
+    if (this.verbatim) {
+      this.#unwritten += end - start;
+      return;
+    }
+    this.#write(bytes, start, end, end - start, false);
+  }
+
+  wire(bytes: Buffer, start: number, end: number): void {
+    if (!this.verbatim) return;
+    const octets = this.#unwritten;
+    this.#unwritten = 0;
+    this.#write(bytes, start, end, octets, true);
+  }
+
+  end(lastLine: string | undefined, trailers: Headers | undefined): void {
+    this.outlet.onDrain = undefined;
+    this.taps.onDrain = undefined;
+    this.message.transfer.received.setPieces(this.#log);
+    const slow = this.taps.finish();
+    if (slow === undefined) this.onEnd({ lastLine, trailers });
+    else slow.then(() => this.onEnd({ lastLine, trailers }));
+  }
+
+  /** Every octet has been written: the sent side is the received one. */
+  sentAll(): void {
+    const { received, sent } = this.message.transfer;
+    sent.setPieces(this.#log);
+    sent.setSha256(received.sha256);
+    sent.decoded = received.decoded;
+  }
+
+  abort(): void {
+    this.outlet.onDrain = undefined;
+    this.taps.onDrain = undefined;
+    this.taps.destroy();
+    const { received, sent } = this.message.transfer;
+    received.setPieces(this.#log.upTo(received.bytes));
+    sent.setPieces(() => this.#log.upTo(sent.bytes));
+  }
+
+  #write(bytes: Buffer, start: number, end: number, octets: number, raw: boolean): void {
+    const release = this.source.lend();
+    const { sent } = this.message.transfer;
+    const written = (error?: Error | null) => {
+      if (!error) sent.bytes += octets;
+      release();
+    };
+    const part = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+    const roomLeft = raw ? this.outlet.raw(part, written) : this.outlet.piece(part, written);
+    if (!roomLeft) this.#wait();
+  }
+
+  #wait(): void {
+    this.#waiting = true;
+    this.source.pause();
+  }
+
+  #go(): void {
+    if (!this.#waiting) return;
+    this.#waiting = false;
+    this.source.resume();
+  }
+}

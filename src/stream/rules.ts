@@ -1,0 +1,97 @@
+import { SluiceError, shown } from '../errors.js';
+import { mediaType } from '../flow/content.js';
+import type { FlowRecord } from '../flow/flow.js';
+import { compileStreamMatch, type StreamMatch } from '../flow/match.js';
+import type { MessageRecord, RequestRecord, ResponseRecord } from '../flow/message.js';
+import type { StreamTransform } from '../flow/types.js';
+import type { ResolvedOptions } from '../options.js';
+
+/** What a rule says of each side; `undefined` says nothing. */
+export interface StreamRuleSides {
+  request?: boolean | StreamTransform;
+  response?: boolean | StreamTransform;
+  /** How many flows the rule is for. Default: all. */
+  times?: number;
+}
+
+interface StreamRule {
+  decide(side: 'request' | 'response', flow: FlowRecord): boolean | StreamTransform | undefined;
+}
+
+/** The rules of `proxy.stream()`, in order of registration; later ones win. */
+export class StreamRules {
+  #rules: StreamRule[] = [];
+
+  /** @throws SluiceError BAD_MATCH */
+  add(match: StreamMatch, rule: boolean | StreamRuleSides, baseURL: string | undefined): () => void {
+    const sides = readSides(rule);
+    const tests = {
+      request: compileStreamMatch(match, 'request', { baseURL }),
+      response: compileStreamMatch(match, 'response', { baseURL }),
+    };
+    const taken = new Set<string>();
+    const entry: StreamRule = {
+      decide: (side, flow) => {
+        const wish = sides[side];
+        const message = side === 'request' ? flow.request : flow.response;
+        if (wish === undefined || message === undefined) return undefined;
+        if (sides.times !== undefined && taken.size >= sides.times && !taken.has(flow.id)) return undefined;
+        if (!tests[side].test(message, flow)) return undefined;
+        if (sides.times !== undefined) taken.add(flow.id);
+        return wish;
+      },
+    };
+    this.#rules.push(entry);
+    return () => {
+      this.#rules = this.#rules.filter((other) => other !== entry);
+    };
+  }
+
+  /** What the rules say of a message; `undefined` if nothing. A predicate that throws does so through here. */
+  decide(side: 'request' | 'response', flow: FlowRecord): boolean | StreamTransform | undefined {
+    let decision: boolean | StreamTransform | undefined;
+    for (const rule of this.#rules) decision = rule.decide(side, flow) ?? decision;
+    return decision;
+  }
+}
+
+function readSides(rule: boolean | StreamRuleSides): StreamRuleSides {
+  if (typeof rule === 'boolean') return { request: rule, response: rule };
+  const accepted =
+    'true, false or { request?, response?, times? } with true, false or a transform for a side';
+  const isSide = (v: unknown) => v === undefined || typeof v === 'boolean' || typeof v === 'function';
+  if (typeof rule !== 'object' || rule === null) {
+    throw new SluiceError('BAD_MATCH', `stream rule: ${shown(rule)} is not accepted; give ${accepted}`);
+  }
+  const { request, response, times, ...rest } = rule;
+  const isTimes = times === undefined || (Number.isInteger(times) && times > 0);
+  if (!isSide(request) || !isSide(response) || !isTimes || Object.keys(rest).length > 0) {
+    throw new SluiceError('BAD_MATCH', `stream rule: ${shown(rule)} is not accepted; give ${accepted}`);
+  }
+  return { request, response, times };
+}
+
+/** Takes every decision but the hooks': size, content types that stall when buffered, rules. */
+export function decideStream(
+  message: RequestRecord | ResponseRecord,
+  side: 'request' | 'response',
+  flow: FlowRecord,
+  length: number | undefined,
+  rules: StreamRules,
+  options: ResolvedOptions,
+): void {
+  if (length !== undefined && length > options.streamLargeBodies) message.streamByDefault(true);
+  if (stalls(message, side, options.streamContentTypes)) message.streamByDefault(true);
+  const decision = rules.decide(side, flow);
+  if (decision !== undefined) message.stream = decision;
+}
+
+function stalls(message: MessageRecord, side: 'request' | 'response', types: string[]): boolean {
+  const type = mediaType(message.headers.get('content-type'));
+  if (type === '') return false;
+  return types.some((pattern) => {
+    const matches = pattern.endsWith('*') ? type.startsWith(pattern.slice(0, -1)) : type === pattern;
+    // Only gRPC's clients wait for answers before they end their request.
+    return matches && (side === 'response' || pattern.startsWith('application/grpc'));
+  });
+}

@@ -1,0 +1,74 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { MessageRecord } from '../flow/message.js';
+import type { SideRecord } from '../flow/transfer.js';
+import { ContentDigest } from './digest.js';
+import { MultipartTap } from './multipart.js';
+
+/** What a tap is to compute. */
+export interface TapWishes {
+  /** SHA-256 of the octets, and count and digest of the content. */
+  body: boolean;
+  /** Names and counts of a multipart body's parts ... */
+  parts: boolean;
+  /** ... and their digests. */
+  partDigests: boolean;
+}
+
+/**
+ * Everything that is computed from a body's octets in passing: digest, content digest, parts. It never holds the body
+ * back for longer than the slowest of them needs.
+ */
+export class Taps {
+  /** Told when a `write` that returned false may go on. */
+  onDrain: (() => void) | undefined;
+  readonly #hash: Hash | undefined;
+  readonly #content: ContentDigest | undefined;
+  readonly #multipart: MultipartTap | undefined;
+
+  constructor(
+    private readonly message: MessageRecord,
+    private readonly side: SideRecord,
+    wishes: TapWishes,
+  ) {
+    const { headers } = message;
+    this.#hash = wishes.body ? createHash('sha256') : undefined;
+    this.#content = wishes.body ? ContentDigest.for(headers.get('content-encoding')) : undefined;
+    this.#multipart = wishes.parts
+      ? MultipartTap.for(headers.get('content-type'), wishes.partDigests)
+      : undefined;
+    if (this.#content !== undefined) this.#content.onDrain = () => this.onDrain?.();
+    if (this.#multipart !== undefined) message.parts = this.#multipart.parts;
+  }
+
+  /** Whether `write` does anything at all. */
+  get idle(): boolean {
+    return this.#hash === undefined && this.#content === undefined && this.#multipart === undefined;
+  }
+
+  /** @param bytes valid during the call only. Returns false when the source should wait for `onDrain`. */
+  write(bytes: Buffer): boolean {
+    this.#hash?.update(bytes);
+    if (this.#content === undefined && this.#multipart === undefined) return true;
+    const kept = Buffer.from(bytes);
+    this.#multipart?.write(kept);
+    return this.#content?.write(kept) ?? true;
+  }
+
+  /** The body ended normally. Returns a promise only if something is still being computed. */
+  finish(): Promise<void> | undefined {
+    if (this.#hash !== undefined) this.side.setSha256(this.#hash.digest('hex'));
+    if (this.#content === undefined && this.#multipart === undefined) return undefined;
+    return this.#finishSlow();
+  }
+
+  destroy(): void {
+    this.#content?.destroy();
+    this.#multipart?.destroy();
+  }
+
+  async #finishSlow(): Promise<void> {
+    const [content, parts] = await Promise.all([this.#content?.finish(), this.#multipart?.finish()]);
+    if (content !== undefined) this.side.decoded = content;
+    if (parts !== undefined) this.message.parts = parts;
+  }
+}

@@ -1,0 +1,175 @@
+import type { Headers } from '../flow/headers.js';
+import type { MessageRecord } from '../flow/message.js';
+import { PieceLog } from '../flow/pieces.js';
+import { now } from '../flow/transfer.js';
+import type { BodyEnd, BodyEvents, BodyOutlet, BodySource } from './body.js';
+import { PieceQueue } from './piece-queue.js';
+import type { Taps } from './taps.js';
+
+/** A transform yielded more or fewer octets than Content-Length promises. */
+export class LengthBrokenError extends Error {}
+
+export interface TransformedBodyEvents {
+  /** The transform has yielded its last octet, of a source that ended or that it did not want to the end. */
+  end(end: BodyEnd, early: boolean): void;
+  /** The source has ended, before the transform did or, with `early`, after it. */
+  sourceEnded(early: boolean): void;
+  /** The transform threw; `error` is what it threw. */
+  failed(error: unknown): void;
+}
+
+/** A streamed body on its way through a transform. */
+export class TransformedBody implements BodyEvents {
+  readonly #queue = new PieceQueue();
+  readonly #log = new PieceLog();
+  readonly #sentLog = new PieceLog();
+  readonly #abort = new AbortController();
+  #iterator: AsyncIterator<Uint8Array | string> | undefined;
+  #chunked = false;
+  /** The source's end, once it has come. */
+  #sourceEnd: BodyEnd | undefined;
+  #over = false;
+  #drained: (() => void) | undefined;
+
+  constructor(
+    private readonly message: MessageRecord,
+    source: BodySource,
+    private readonly outlet: BodyOutlet,
+    private readonly taps: { received: Taps; sent: Taps },
+    /** Octets to yield exactly, if the transform is declared length-preserving. */
+    private readonly length: number | undefined,
+    private readonly events: TransformedBodyEvents,
+  ) {
+    const { received, sent } = message.transfer;
+    received.setPieces(() => this.#log.upTo(received.bytes));
+    sent.setPieces(this.#sentLog);
+    outlet.onDrain = taps.sent.onDrain = () => this.#drained?.();
+    this.#queue.onFull = (full) => (full ? source.pause() : source.resume());
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Starts the transform. */
+  start(transform: (pieces: AsyncIterable<Buffer>) => AsyncIterable<Uint8Array | string>): void {
+    this.#pump(transform).catch((error: unknown) => {
+      if (this.#over) return;
+      this.#over = true;
+      this.#queue.fail(error);
+      this.events.failed(error);
+    });
+  }
+
+  chunk(size: number, _line: Buffer): void {
+    this.#chunked = true;
+    this.#log.addPiece(size);
+    this.#queue.chunk(size);
+  }
+
+  data(bytes: Buffer, start: number, end: number): void {
+    const { transfer } = this.message;
+    transfer.firstByteAt ??= now();
+    transfer.received.bytes += end - start;
+    if (!this.#chunked) this.#log.addOctets(end - start);
+    const part = bytes.subarray(start, end);
+    this.taps.received.write(part);
+    // A transform may keep its pieces for good, so it never gets octets of a buffer that is used again.
+    this.#queue.push(Buffer.from(part));
+  }
+
+  wire(): void {
+    // The transform's output has framing of its own.
+  }
+
+  end(lastLine: string | undefined, trailers: Headers | undefined): void {
+    this.#sourceEnd = { lastLine, trailers };
+    this.message.transfer.received.setPieces(this.#log);
+    const early = this.#over;
+    const ended = () => {
+      this.#queue.end();
+      this.events.sourceEnded(early);
+    };
+    const slow = this.taps.received.finish();
+    if (slow === undefined) ended();
+    else slow.then(ended);
+  }
+
+  /** The message is aborted: `next()` rejects with `error`, and the transform's `return()` is called, not waited for. */
+  abort(error: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.outlet.onDrain = undefined;
+    this.#abort.abort(error);
+    this.#queue.fail(error);
+    this.taps.received.destroy();
+    this.taps.sent.destroy();
+    this.#drained?.();
+    const { received } = this.message.transfer;
+    received.setPieces(this.#log.upTo(received.bytes));
+    // What a finally block throws now has no message to fail any more; the flow's error is the cause of it all.
+    this.#iterator?.return?.().then(undefined, () => undefined);
+  }
+
+  async #pump(
+    transform: (pieces: AsyncIterable<Buffer>) => AsyncIterable<Uint8Array | string>,
+  ): Promise<void> {
+    const output = transform(this.#queue);
+    if (typeof output?.[Symbol.asyncIterator] !== 'function') {
+      throw new TypeError('a transform must return an async iterable; is it an async function* ?');
+    }
+    const iterator = output[Symbol.asyncIterator]();
+    this.#iterator = iterator;
+    let yielded = 0;
+    for (;;) {
+      const result = await iterator.next();
+      if (this.#over) return;
+      if (result.done === true) break;
+      const bytes = toBytes(result.value);
+      if (bytes.length === 0) continue;
+      yielded += bytes.length;
+      if (this.length !== undefined && yielded > this.length) throw this.#lengthBroken(`${yielded} or more`);
+      if (!this.#write(bytes)) await this.#drain();
+      if (this.#over) return;
+    }
+    if (this.length !== undefined && yielded !== this.length) throw this.#lengthBroken(`${yielded}`);
+    await this.taps.sent.finish();
+    if (this.#over) return;
+    this.#over = true;
+    this.outlet.onDrain = undefined;
+    const early = this.#sourceEnd === undefined;
+    await this.#queue.return();
+    this.events.end(this.#sourceEnd ?? { lastLine: undefined, trailers: undefined }, early);
+  }
+
+  #write(bytes: Buffer): boolean {
+    const { sent } = this.message.transfer;
+    this.#sentLog.addPiece(bytes.length);
+    const roomForTaps = this.taps.sent.write(bytes);
+    const roomLeft = this.outlet.piece(bytes, (error) => {
+      if (!error) sent.bytes += bytes.length;
+    });
+    return roomLeft && roomForTaps;
+  }
+
+  #drain(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#drained = () => {
+        this.#drained = undefined;
+        resolve();
+      };
+    });
+  }
+
+  #lengthBroken(yielded: string): LengthBrokenError {
+    return new LengthBrokenError(
+      `the transform is declared with keepsLength but yielded ${yielded} octets of ${this.length}`,
+    );
+  }
+}
+
+function toBytes(value: Uint8Array | string): Buffer {
+  if (typeof value === 'string') return Buffer.from(value);
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  throw new TypeError(`a transform must yield Uint8Array or string, not ${typeof value}`);
+}

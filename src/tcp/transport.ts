@@ -1,0 +1,135 @@
+import type { Socket } from 'node:net';
+import type { ReadBuffers } from './read-buffers.js';
+
+/** What a transport tells its owner. */
+export interface TransportEvents {
+  /** Octets, valid during the call unless lent. */
+  data(bytes: Buffer): void;
+  /** The peer has closed its side. */
+  end(): void;
+  /** Nothing more will come; `error` if it was not an orderly end. */
+  close(error: Error | undefined): void;
+  /** A write that returned false has drained. */
+  drain(): void;
+}
+
+export type Written = (error?: Error | null) => void;
+
+const NOOP = () => undefined;
+
+/**
+ * A connection, plain or TLS, with the few operations that codecs need. It keeps hold of the raw socket below TLS,
+ * because only that one can be reset.
+ */
+export class Transport {
+  readonly socket: Socket;
+  #raw: Socket;
+  #events: TransportEvents | undefined;
+  #error: Error | undefined;
+  #buffers: ReadBuffers | undefined;
+  #closed = false;
+
+  /** @param raw the TCP socket below `socket`, if that is a TLS one */
+  constructor(socket: Socket, raw: Socket = socket, buffers?: ReadBuffers) {
+    this.socket = socket;
+    this.#raw = raw;
+    this.#buffers = buffers;
+    socket.setNoDelay(true);
+    if (buffers === undefined) socket.on('data', this.#onData);
+    else buffers.onRead = (bytes) => this.#events?.data(bytes);
+    socket.on('end', this.#onEnd);
+    socket.on('drain', this.#onDrain);
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onClose);
+    if (raw !== socket) raw.on('error', this.#onError);
+  }
+
+  /** Hands what happens from now on to `events`. */
+  attach(events: TransportEvents): void {
+    this.#events = events;
+  }
+
+  get closed(): boolean {
+    return this.#closed || this.socket.destroyed;
+  }
+
+  /** Octets given to `write` that have not gone out. */
+  get pending(): number {
+    return this.socket.writableLength;
+  }
+
+  write(data: Buffer | string, written: Written = NOOP): boolean {
+    if (this.socket.destroyed || this.socket.writableEnded) {
+      queueMicrotask(() => written(new Error('the connection is closed')));
+      return true;
+    }
+    return typeof data === 'string'
+      ? this.socket.write(data, 'latin1', written)
+      : this.socket.write(data, written);
+  }
+
+  cork(): void {
+    this.socket.cork();
+  }
+
+  uncork(): void {
+    this.socket.uncork();
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.socket.destroyed) this.socket.resume();
+  }
+
+  /** See `BodySource.lend`. */
+  lend(): () => void {
+    return this.#buffers?.lend() ?? NOOP;
+  }
+
+  /** Closes this side when everything has gone out. */
+  end(): void {
+    this.socket.end();
+  }
+
+  /** Closes both sides at once. */
+  destroy(): void {
+    this.socket.destroy();
+    if (this.#raw !== this.socket) this.#raw.destroy();
+  }
+
+  /** Closes with RST, so that the peer can't take it for the end of a message. */
+  reset(): void {
+    // resetAndDestroy throws on a TLS socket; the raw one below it works.
+    if (!this.#raw.destroyed) this.#raw.resetAndDestroy();
+    this.socket.destroy();
+  }
+
+  /** Gives the connection up: nothing is told any more. */
+  detach(): { socket: Socket; buffers?: ReadBuffers } {
+    this.#events = undefined;
+    this.socket.pause();
+    this.socket.off('data', this.#onData);
+    this.socket.off('end', this.#onEnd);
+    this.socket.off('drain', this.#onDrain);
+    this.socket.off('close', this.#onClose);
+    this.socket.off('error', this.#onError);
+    this.#raw.off('error', this.#onError);
+    return this.#buffers === undefined
+      ? { socket: this.socket }
+      : { socket: this.socket, buffers: this.#buffers };
+  }
+
+  readonly #onData = (bytes: Buffer) => this.#events?.data(bytes);
+  readonly #onEnd = () => this.#events?.end();
+  readonly #onDrain = () => this.#events?.drain();
+  readonly #onError = (error: Error) => {
+    this.#error ??= error;
+  };
+  readonly #onClose = () => {
+    this.#closed = true;
+    this.#events?.close(this.#error);
+  };
+}

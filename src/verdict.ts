@@ -1,0 +1,78 @@
+import { SluiceError } from './errors.js';
+import type { FlowMoment } from './exchange/services.js';
+import type { FlowRecord } from './flow/flow.js';
+import type { CompiledMatch } from './flow/match.js';
+import type { HttpFlow } from './flow/types.js';
+import { describeFlow } from './har/summary.js';
+
+interface Forbidden {
+  match: CompiledMatch;
+  hits: Set<HttpFlow>;
+}
+
+/** What a test must not miss: forbidden flows, and its own hooks, predicates and transforms that threw. */
+export class Verdict {
+  readonly #forbidden = new Set<Forbidden>();
+  readonly #problems: unknown[] = [];
+  readonly #judging = new Set<Promise<void>>();
+
+  /** @returns what lifts the ban; what was seen before that still counts */
+  forbid(match: CompiledMatch): () => void {
+    const entry: Forbidden = { match, hits: new Set() };
+    this.#forbidden.add(entry);
+    let lifted = false;
+    const { test } = match;
+    entry.match = { ...match, test: (flow) => !lifted && test(flow) };
+    return () => {
+      lifted = true;
+    };
+  }
+
+  happened(flow: FlowRecord, _moment: FlowMoment): void {
+    for (const entry of this.#forbidden) this.#judge(entry, flow);
+  }
+
+  problem(_flow: FlowRecord | undefined, thrown: unknown): void {
+    this.#problems.push(thrown);
+  }
+
+  /** @throws SluiceError FORBIDDEN_FLOW, or what was thrown; an AggregateError of several */
+  async verify(flows: Iterable<HttpFlow>): Promise<void> {
+    for (const entry of this.#forbidden) for (const flow of flows) this.#judge(entry, flow);
+    await Promise.all(this.#judging);
+    const problems = this.#problems.splice(0);
+    for (const { match, hits } of this.#forbidden) {
+      if (hits.size === 0) continue;
+      const list = [...hits].map((flow) => `  - ${describeFlow(flow)}`).join('\n');
+      problems.push(
+        new SluiceError('FORBIDDEN_FLOW', `forbid(${match.describe}): seen all the same:\n${list}`),
+      );
+      hits.clear();
+    }
+    const [only] = problems;
+    if (problems.length === 1) throw only;
+    if (problems.length > 1) throw new AggregateError(problems, problems.map(String).join('\n'));
+  }
+
+  #judge(entry: Forbidden, flow: HttpFlow): void {
+    if (entry.hits.has(flow)) return;
+    try {
+      const matches = entry.match.test(flow);
+      if (matches === true) entry.hits.add(flow);
+      if (typeof matches === 'boolean') return;
+      const judging = matches
+        .then(
+          (result) => {
+            if (result) entry.hits.add(flow);
+          },
+          (error: unknown) => {
+            this.#problems.push(error);
+          },
+        )
+        .finally(() => this.#judging.delete(judging));
+      this.#judging.add(judging);
+    } catch (error) {
+      this.#problems.push(error);
+    }
+  }
+}

@@ -1,0 +1,134 @@
+import { isSluiceError, messageOf, SluiceError } from './errors.js';
+import type { FlowMoment } from './exchange/services.js';
+import type { FlowRecord } from './flow/flow.js';
+import type { CompiledMatch } from './flow/match.js';
+import type { HttpFlow } from './flow/types.js';
+
+/** Options of the waits. */
+export interface Wait {
+  /** Milliseconds. Default 30 000; 0 waits for ever. */
+  timeout?: number;
+  /** Gives up waiting when aborted. */
+  signal?: AbortSignal;
+  /** Only flows that began after this one count. Default: every flow that is recorded. */
+  after?: HttpFlow;
+}
+
+/** What a wait waits for. */
+export interface WaitGoal {
+  /** For messages: `waitForFlow('**' + '/upload')`. */
+  what: string;
+  match: CompiledMatch;
+  /** Whether the flow has come as far as is waited for. */
+  reached(flow: FlowRecord): boolean;
+  /** The wait is in vain once this holds of a matching flow: it is rejected with what is returned. */
+  failed?(flow: FlowRecord): SluiceError | undefined;
+}
+
+interface Pending {
+  look(flow: FlowRecord): void;
+  reject(error: Error): void;
+}
+
+export const DEFAULT_TIMEOUT = 30_000;
+
+/** Waits for flows. Past flows count, and pending waits are rejected when the proxy or the test ends. */
+export class Waits {
+  readonly #pending = new Set<Pending>();
+  readonly #listeners = new Set<(flow: FlowRecord, moment: FlowMoment) => void>();
+
+  /** @param flows those recorded so far. @param seen describes them, for messages */
+  constructor(
+    private readonly flows: () => Iterable<FlowRecord>,
+    private readonly seen: (goal: WaitGoal) => string,
+  ) {}
+
+  /** Something went on in a flow. */
+  happened(flow: FlowRecord, moment: FlowMoment): void {
+    for (const wait of [...this.#pending]) wait.look(flow);
+    for (const listener of [...this.#listeners]) listener(flow, moment);
+  }
+
+  /** Hears of everything that goes on. @returns what stops it */
+  listen(listener: (flow: FlowRecord, moment: FlowMoment) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** @throws SluiceError WAIT_TIMEOUT, WAIT_ENDED, or what `goal.failed` gives */
+  for(goal: WaitGoal, options: Wait = {}): Promise<FlowRecord> {
+    // The stack of whoever waits, which a timer does not have.
+    const origin = new Error();
+    const promise = new Promise<FlowRecord>((resolve, reject) => {
+      const { timeout = DEFAULT_TIMEOUT, signal, after } = options;
+      const finish = (settle: () => void) => {
+        if (!this.#pending.delete(pending)) return;
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', aborted);
+        settle();
+      };
+      const fail = (error: Error) => finish(() => reject(withStackOf(error, origin)));
+      const judge = (flow: FlowRecord, matches: boolean) => {
+        if (!matches) return;
+        const failure = goal.failed?.(flow);
+        if (goal.reached(flow)) finish(() => resolve(flow));
+        else if (failure !== undefined) fail(failure);
+      };
+      const pending: Pending = {
+        look: (flow) => {
+          if (!goal.reached(flow) && goal.failed?.(flow) === undefined) return;
+          if (after !== undefined && !this.#beganAfter(flow, after)) return;
+          try {
+            const matches = goal.match.test(flow);
+            if (typeof matches === 'boolean') judge(flow, matches);
+            else matches.then((result) => judge(flow, result), threw);
+          } catch (error) {
+            threw(error);
+          }
+        },
+        reject: fail,
+      };
+      const threw = (error: unknown) =>
+        fail(isSluiceError(error) || error instanceof Error ? error : new Error(messageOf(error)));
+      const aborted = () =>
+        fail(signal?.reason instanceof Error ? signal.reason : new Error('the wait was aborted'));
+      const timer =
+        timeout === 0 || timeout === Number.POSITIVE_INFINITY
+          ? undefined
+          : setTimeout(() => {
+              const message = `${goal.what}: no such flow within ${timeout} ms\n\n${this.seen(goal)}`;
+              fail(new SluiceError('WAIT_TIMEOUT', message));
+            }, timeout);
+      this.#pending.add(pending);
+      if (signal?.aborted) aborted();
+      else signal?.addEventListener('abort', aborted);
+      for (const flow of this.flows()) {
+        if (!this.#pending.has(pending)) break;
+        pending.look(flow);
+      }
+    });
+    // Whoever waits may await later: until then a rejection is not unhandled, it is only early.
+    promise.catch(() => undefined);
+    return promise;
+  }
+
+  /** Rejects every pending wait. */
+  end(why: string): void {
+    for (const wait of [...this.#pending]) wait.reject(new SluiceError('WAIT_ENDED', why));
+  }
+
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  #beganAfter(flow: FlowRecord, after: HttpFlow): boolean {
+    return Number(flow.id) > Number(after.id);
+  }
+}
+
+function withStackOf(error: Error, origin: Error): Error {
+  const frames = origin.stack?.split('\n').slice(2).join('\n');
+  if (isSluiceError(error) && frames !== undefined)
+    error.stack = `${error.name}: ${error.message}\n${frames}`;
+  return error;
+}
