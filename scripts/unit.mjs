@@ -1,24 +1,35 @@
 // Runs the unit tests that stand beside their sources: `npm run unit`, or `npm run unit -- src/http1` for some of them.
+// Failures are printed in full, the rest is a line per file. Needs a build where a test imports the package by name.
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
-const places = process.argv.slice(2);
-const files = ['src', 'fixtures', 'docs']
-  .flatMap((root) => readdirSync(root, { recursive: true }).map((name) => path.join(root, String(name))))
-  .filter(
-    (file) => file.endsWith('.test.ts') && (places.length === 0 || places.some((p) => file.startsWith(p))),
-  )
+const ROOTS = ['src', 'fixtures', 'examples', 'docs'];
+const places = process.argv.slice(2).map((place) => path.normalize(place));
+const files = ROOTS.flatMap((root) =>
+  readdirSync(root, { recursive: true }).map((name) => path.join(root, String(name))),
+)
+  .filter((file) => file.endsWith('.test.ts'))
+  .filter((file) => places.length === 0 || places.some((place) => file.startsWith(place)))
   .sort();
 if (files.length === 0) {
-  console.error(`no *.test.ts under ${places.join(' ') || 'src, fixtures, docs'}`);
+  console.error(`no *.test.ts under ${places.join(' ') || ROOTS.join(', ')}`);
   process.exit(1);
 }
-const { status } = spawnSync(
+const concurrency = Math.min(4, Math.max(2, availableParallelism()));
+const { status, signal } = spawnSync(
   process.execPath,
-  ['--import', 'tsx', '--test', '--test-concurrency=2', ...files],
-  {
-    stdio: 'inherit',
-  },
+  [
+    '--import',
+    'tsx',
+    '--test',
+    `--test-concurrency=${concurrency}`,
+    '--test-reporter=./scripts/unit-reporter.mjs',
+    '--test-reporter-destination=stdout',
+    ...files,
+  ],
+  { stdio: ['ignore', 'inherit', 'inherit'] },
 );
+if (signal !== null) console.error(`the test runner was ended by ${signal}`);
 process.exit(status ?? 1);

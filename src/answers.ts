@@ -12,6 +12,8 @@ export type Answer =
 
 interface AnswerRule {
   match: CompiledMatch;
+  /** The match, without what a preflight can't tell of the request that it announces. */
+  announced: CompiledMatch;
   answer: Answer;
   left: number;
 }
@@ -27,7 +29,8 @@ export class AnswerRules {
       throw new SluiceError('BAD_MATCH', `respond: times ${shown(times)}; a whole number over 0 is accepted`);
     }
     const compiled = compileFlowMatch(match, { baseURL, side: 'request' });
-    const rule: AnswerRule = { match: compiled, answer, left: times ?? Number.POSITIVE_INFINITY };
+    const announced = compileFlowMatch(foretold(match), { baseURL, side: 'request' });
+    const rule: AnswerRule = { match: compiled, announced, answer, left: times ?? Number.POSITIVE_INFINITY };
     this.#rules.unshift(rule);
     return () => {
       this.#rules = this.#rules.filter((other) => other !== rule);
@@ -42,7 +45,7 @@ export class AnswerRules {
     const announced = flow.preflight ? announcedBy(flow) : undefined;
     for (const rule of this.#rules) {
       if (rule.left <= 0) continue;
-      if (announced !== undefined && (await rule.match.test(announced))) return preflightAnswer(flow);
+      if (announced !== undefined && (await rule.announced.test(announced))) return preflightAnswer(flow);
       if (!(await rule.match.test(flow)) || rule.left <= 0) continue;
       rule.left--;
       const answer = typeof rule.answer === 'function' ? await rule.answer(flow) : rule.answer;
@@ -55,6 +58,13 @@ export class AnswerRules {
     }
     return undefined;
   }
+}
+
+/** What of a match a CORS preflight can already meet: it has neither the fields nor the body of what it announces. */
+function foretold(match: FlowMatch): FlowMatch {
+  if (typeof match !== 'object' || match instanceof RegExp) return match;
+  const { headers, contentType, largerThan, json, ...rest } = match;
+  return Object.values(rest).some((value) => value !== undefined) ? rest : '**';
 }
 
 /** The request that a CORS preflight asks leave for, as far as it tells. */

@@ -34,13 +34,15 @@ type Handler = (...args: unknown[]) => void | Promise<void>;
 
 /** Hooks' handlers, in order of registration. */
 export class HookTable {
-  readonly #handlers = new Map<keyof Hooks, Handler[]>();
+  readonly #handlers = new Map<keyof Hooks, { run: Handler }[]>();
 
   /** @returns what takes the handler out again */
   add<H extends keyof Hooks>(hook: H, handler: Hooks[H]): () => void {
-    this.#handlers.set(hook, [...(this.#handlers.get(hook) ?? []), handler as Handler]);
+    // An entry of its own: a function that was added twice can be taken out once.
+    const entry = { run: handler as Handler };
+    this.#handlers.set(hook, [...(this.#handlers.get(hook) ?? []), entry]);
     return () => {
-      const others = (this.#handlers.get(hook) ?? []).filter((other) => other !== handler);
+      const others = (this.#handlers.get(hook) ?? []).filter((other) => other !== entry);
       this.#handlers.set(hook, others);
     };
   }
@@ -50,14 +52,19 @@ export class HookTable {
     const handlers = this.#handlers.get(hook);
     if (handlers === undefined || handlers.length === 0) return undefined;
     for (const [i, handler] of handlers.entries()) {
-      const running = handler(...args);
-      if (running !== undefined) return this.#rest(running, handlers.slice(i + 1), args);
+      const running: unknown = handler.run(...args);
+      // A handler that happens to return something else, as `() => list.push(flow)` does, is none to wait for.
+      if (isThenable(running)) return this.#rest(running, handlers.slice(i + 1), args);
     }
     return undefined;
   }
 
-  async #rest(running: Promise<void>, handlers: Handler[], args: unknown[]): Promise<void> {
+  async #rest(running: PromiseLike<unknown>, handlers: { run: Handler }[], args: unknown[]): Promise<void> {
     await running;
-    for (const handler of handlers) await handler(...args);
+    for (const handler of handlers) await handler.run(...args);
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

@@ -10,13 +10,28 @@ export {
   SluiceError,
   type SluiceErrorCode,
 } from './errors.js';
+export { isFlow } from './flow/flow.js';
 export { FlowList } from './flow/flow-list.js';
 export type { FlowMatch, FlowQuery, StreamMatch } from './flow/match.js';
+export { flowOf, isHeadFinal, isMessage, isOver, onProgress } from './flow/progress.js';
+export { isAsymmetricMatcher, matchesSubset } from './flow/subset.js';
 export type * from './flow/types.js';
+export { type HarOptions, toHar } from './har/har.js';
+export { type HtmlOptions, toHtml } from './har/html.js';
+export type { Redact } from './har/redact.js';
+export { describeFlow, formatBytes, type SummaryOptions, summarize } from './har/summary.js';
 export type { Har } from './har/types.js';
 export type { Hooks } from './hooks.js';
 export type { ProxyOptions, Size, UpstreamProxy } from './options.js';
-export { type Disposer, isRecordingProxy, RecordingProxy, startProxy } from './proxy.js';
+export {
+  type Disposer,
+  type FlowSearch,
+  isRecordingProxy,
+  type ProxyContext,
+  RecordingProxy,
+  startProxy,
+} from './proxy.js';
 export type { StreamRuleSides } from './stream/rules.js';
 export { decoded, keepsLength } from './stream/transforms.js';
+export { loadCa, processCa } from './tls/ca.js';
 export type { Wait } from './waits.js';

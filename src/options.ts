@@ -2,6 +2,7 @@
  * Every option of the proxy, in one table.
  * @module
  */
+import { X509Certificate } from 'node:crypto';
 import { SluiceError, shown } from './errors.js';
 
 /** Octets: a number, or digits with `k`, `m` or `g` (1024-based, either case): `'3m'` is 3 145 728. */
@@ -87,6 +88,8 @@ interface OptionSpec<T> {
   /** One line, for `--options` and error messages. */
   readonly help: string;
   readonly accepted: string;
+  /** The value holds keys or passwords: messages must not show it. */
+  readonly secret?: boolean;
   /** Gives the checked value, or `undefined` if it is not accepted; throws only for a better message. */
   read(value: unknown, name: string): T | undefined;
 }
@@ -95,8 +98,35 @@ const isObject = (v: unknown): v is Record<string, unknown> =>
   typeof v === 'object' && v !== null && !Array.isArray(v);
 const isPort = (v: unknown): v is number =>
   typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 65535;
-const isMilliseconds = (v: unknown): v is number => typeof v === 'number' && Number.isFinite(v) && v > 0;
+/** More makes a timer of Node's fire at once. */
+const MAX_MILLISECONDS = 2 ** 31 - 1;
+const isMilliseconds = (v: unknown): v is number => typeof v === 'number' && v > 0 && v <= MAX_MILLISECONDS;
 const isStrings = (v: unknown): v is string[] => Array.isArray(v) && v.every((s) => typeof s === 'string');
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch (error) {
+    if (error instanceof URIError) return false;
+    throw error;
+  }
+}
+
+/** Whether a text is PEM with at least one certificate, and each of them can be read. */
+function isCertificates(pem: string): boolean {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return blocks.length > 0 && blocks.every((block) => isCertificate(block));
+}
+
+function isCertificate(block: string): boolean {
+  try {
+    return new X509Certificate(block).raw.length > 0;
+  } catch (error) {
+    if (error instanceof Error) return false;
+    throw error;
+  }
+}
 
 const size = (fallback: number, help: string): OptionSpec<number> => ({
   default: fallback,
@@ -127,7 +157,7 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
   port: {
     default: 0,
     help: 'the port to listen on; 0 for any free one',
-    accepted: 'a port from 0 to 65535, or { from, to }',
+    accepted: 'a port from 0 to 65535, or { from, to } within 1024 to 65535',
     read: (v) => {
       if (isPort(v)) return v;
       if (isObject(v) && isPort(v.from) && isPort(v.to) && v.from >= 1024 && v.from <= v.to) {
@@ -140,13 +170,18 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     default: undefined,
     help: 'a proxy to go through on the way to origins',
     accepted: '{ server: "http://host:port", bypass?, username?, password? }; SOCKS is not supported',
+    secret: true,
     read: (v) => {
       if (!isObject(v) || typeof v.server !== 'string') return undefined;
-      for (const key of ['bypass', 'username', 'password']) {
-        if (v[key] !== undefined && typeof v[key] !== 'string') return undefined;
+      for (const [key, field] of Object.entries(v)) {
+        if (!['server', 'bypass', 'username', 'password'].includes(key)) return undefined;
+        if (field !== undefined && typeof field !== 'string') return undefined;
       }
       const server = /^[a-z][a-z0-9+.-]*:\/\//i.test(v.server) ? v.server : `http://${v.server}`;
       if (!URL.canParse(server) || !/^https?:\/\//i.test(server)) return undefined;
+      // The URL's own user name and password are percent-encoded.
+      const { username, password } = new URL(server);
+      if (!isPercentEncoded(username) || !isPercentEncoded(password)) return undefined;
       return { ...(v as unknown as UpstreamProxy), server };
     },
   },
@@ -175,6 +210,7 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     default: undefined,
     help: 'the CA that signs the certificates shown to clients',
     accepted: '{ cert, key }, both PEM',
+    secret: true,
     read: (v) =>
       isObject(v) && typeof v.cert === 'string' && typeof v.key === 'string'
         ? { cert: v.cert, key: v.key }
@@ -183,17 +219,17 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
   upstreamCa: {
     default: [],
     help: 'further CAs to trust in origins',
-    accepted: 'PEM, or an array of PEMs',
+    accepted: 'certificates in PEM, or an array of such',
     read: (v) => {
       const pems = typeof v === 'string' ? [v] : v;
-      return isStrings(pems) && pems.every((pem) => pem.includes('-----BEGIN')) ? pems : undefined;
+      return isStrings(pems) && pems.every(isCertificates) ? pems : undefined;
     },
   },
   verifyUpstream: oneOf<boolean>(true, [true, false], "whether origins' certificates are verified"),
   timeouts: {
     default: { connect: 30_000, idle: 60_000 },
     help: 'milliseconds to connect to an origin, and of idleness between exchanges',
-    accepted: '{ connect?, idle? } in milliseconds over 0',
+    accepted: `{ connect?, idle? } in milliseconds, over 0 and up to ${MAX_MILLISECONDS}`,
     read: (v) => {
       if (!isObject(v)) return undefined;
       const { connect = 30_000, idle = 60_000, ...rest } = v;
@@ -223,7 +259,8 @@ export function resolveOptions(options: ProxyOptions = {}): ResolvedOptions {
     if (value === undefined) return spec.default;
     const read = spec.read(value, name);
     if (read === undefined) {
-      throw new SluiceError('BAD_OPTION', `${name}: ${shown(value)} is not accepted; give ${spec.accepted}`);
+      const given = spec.secret === true ? 'the value given' : shown(value);
+      throw new SluiceError('BAD_OPTION', `${name}: ${given} is not accepted; give ${spec.accepted}`);
     }
     return read;
   };

@@ -27,6 +27,16 @@ const BRAND = Symbol.for('sluice.proxy');
 /** Takes a rule, hook or mapping out again; `using` does it at the end of the block. */
 export type Disposer = Disposable & { dispose(): void };
 
+/** A match of flows, compiled. */
+export interface FlowSearch {
+  /** The match as it was typed. */
+  readonly describe: string;
+  /** @throws whatever the caller's function throws */
+  test(flow: HttpFlow): boolean | Promise<boolean>;
+  /** The recorded flows, the nearest first, with what kept them from matching. */
+  misses(): string;
+}
+
 /** What a runner adds to a proxy. */
 export interface ProxyContext {
   /** What relative URL globs are resolved against. */
@@ -237,9 +247,39 @@ export class RecordingProxy implements AsyncDisposable {
     await this.#verdict.verify(this.flows);
   }
 
-  /** Rejects every pending wait with `why` and what was seen instead. The fixtures call it at a test's end. */
-  endWaits(why: string): void {
-    this.#waits.end(`${why}\n\n${nearestMisses(undefined, this.flows)}`);
+  /**
+   * Rejects every pending wait with `why` and what was seen instead. The fixtures call it at a test's end.
+   * @returns what the waits were rejected with
+   */
+  endWaits(why: string): Error[] {
+    return this.#waits.end(why);
+  }
+
+  /** A match as this proxy reads it, for matchers. @throws SluiceError BAD_MATCH @internal */
+  search(match: FlowMatch): FlowSearch {
+    const compiled = compileFlowMatch(match, this.#context);
+    const { describe, test } = compiled;
+    return { describe, test, misses: () => nearestMisses(compiled, this.flows) };
+  }
+
+  /**
+   * Changes options of a proxy that runs already, for what begins from now on.
+   * @throws SluiceError UNKNOWN_OPTION, or BAD_OPTION, also for one that only holds from the start
+   * @internal
+   */
+  configure(options: ProxyOptions): void {
+    const resolved = resolveOptions(options);
+    for (const name of Object.keys(options) as (keyof ProxyOptions)[]) {
+      if (options[name] === undefined) continue;
+      if (name === 'host' || name === 'port' || name === 'ca' || name === 'upstream') {
+        throw new SluiceError(
+          'BAD_OPTION',
+          `${name}: the proxy runs already; give it where the proxy is started`,
+        );
+      }
+      Object.assign(this.#options, { [name]: resolved[name] });
+    }
+    for (const [name, target] of Object.entries(options.hosts ?? {})) this.mapHost(name, target);
   }
 
   /** Calls back for everything that goes on in flows. @internal */
@@ -324,6 +364,7 @@ export class RecordingProxy implements AsyncDisposable {
         if (moment === 'complete' || moment === 'error') this.#inFlight.delete(flow);
         this.#verdict.happened(flow, moment);
         this.#waits.happened(flow, moment);
+        flow.progressed();
       },
       problem: (flow, thrown) => this.#verdict.problem(flow, thrown),
     };

@@ -26,6 +26,7 @@ export interface WaitGoal {
 }
 
 interface Pending {
+  readonly goal: WaitGoal;
   look(flow: FlowRecord): void;
   reject(error: Error): void;
 }
@@ -45,8 +46,8 @@ export class Waits {
 
   /** Something went on in a flow. */
   happened(flow: FlowRecord, moment: FlowMoment): void {
-    for (const wait of [...this.#pending]) wait.look(flow);
-    for (const listener of [...this.#listeners]) listener(flow, moment);
+    if (this.#pending.size > 0) for (const wait of [...this.#pending]) wait.look(flow);
+    if (this.#listeners.size > 0) for (const listener of [...this.#listeners]) listener(flow, moment);
   }
 
   /** Hears of everything that goes on. @returns what stops it */
@@ -75,6 +76,7 @@ export class Waits {
         else if (failure !== undefined) fail(failure);
       };
       const pending: Pending = {
+        goal,
         look: (flow) => {
           if (!goal.reached(flow) && goal.failed?.(flow) === undefined) return;
           if (after !== undefined && !this.#beganAfter(flow, after)) return;
@@ -112,9 +114,13 @@ export class Waits {
     return promise;
   }
 
-  /** Rejects every pending wait. */
-  end(why: string): void {
-    for (const wait of [...this.#pending]) wait.reject(new SluiceError('WAIT_ENDED', why));
+  /** Rejects every pending wait with what it waited for, `why`, and what was seen instead. @returns these errors */
+  end(why: string): Error[] {
+    return [...this.#pending].map(({ goal, reject }) => {
+      const error = new SluiceError('WAIT_ENDED', `${goal.what}: ${why}\n\n${this.seen(goal)}`);
+      reject(error);
+      return error;
+    });
   }
 
   get pending(): number {

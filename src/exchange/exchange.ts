@@ -76,23 +76,24 @@ export class Exchange implements FlowControl {
       this.fail('HOOK_FAILED', `the ${hook} hook threw: ${messageOf(error)}`, error);
       return;
     }
-    const done = () => {
-      this.flow.hook = undefined;
-      this.services.happened(this.flow, hook);
-      if (!this.#over) this.guard(next);
-    };
     if (running === undefined) {
-      done();
+      this.#hookRan(hook, next);
       return;
     }
     source?.pause();
     running.then(
       () => {
         source?.resume();
-        done();
+        this.#hookRan(hook, next);
       },
       (error: unknown) => this.fail('HOOK_FAILED', `the ${hook} hook threw: ${messageOf(error)}`, error),
     );
+  }
+
+  #hookRan(hook: FlowHook, next: () => void): void {
+    this.flow.hook = undefined;
+    this.services.happened(this.flow, hook);
+    if (!this.#over) this.guard(next);
   }
 
   /** Runs `step`; whatever it throws ends the exchange instead of the process. */
@@ -122,7 +123,10 @@ export class Exchange implements FlowControl {
   /** A leg has come to its end: the exchange is over when both have. */
   legEnded(): void {
     const { request, response } = this.flow;
-    if (this.#over || !request.complete || response?.complete !== true) return;
+    if (this.#over || !request.complete || response?.complete !== true) {
+      this.flow.progressed();
+      return;
+    }
     this.#over = true;
     const reusable = this.response.originKeepsAlive && this.request.originKeepsAlive;
     this.#pin();
@@ -204,7 +208,10 @@ export class Exchange implements FlowControl {
 
   #pin(): void {
     const { request, response } = this.flow;
-    const schemes = `${request.headers.get('authorization') ?? ''},${response?.headers.get('www-authenticate') ?? ''}`;
+    const asked = response?.headers.get('www-authenticate');
+    const given = request.headers.get('authorization');
+    if (asked === undefined && given === undefined) return;
+    const schemes = `${given ?? ''},${asked ?? ''}`;
     if (/(?:^|,)\s*(?:ntlm|negotiate)\b/i.test(schemes)) this.request.pinOrigin();
   }
 }

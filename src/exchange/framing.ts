@@ -51,10 +51,11 @@ export function streamedFraming(
  */
 export function removeProxyFields(headers: Headers): void {
   headers.rename('Proxy-Connection', 'Connection');
-  for (const [name] of [...headers]) {
-    // Answers to a challenge of the origin's own are not the proxy's business, but these names are.
-    if (/^proxy-/i.test(name)) headers.delete(name);
+  for (let i = headers.size - 1; i >= 0; i--) {
+    const name = headers.nameAt(i);
+    if (name.length > 6 && /^proxy-/i.test(name)) headers.delete(name);
   }
+  if (!headers.has('upgrade')) return;
   if (/(?:^|,)\s*h2c\s*(?:,|$)/i.test(headers.get('upgrade') ?? '')) {
     headers.delete('upgrade');
     headers.delete('http2-settings');

@@ -5,7 +5,7 @@ import { now } from '../flow/transfer.js';
 import { OriginFailure, type Route } from '../origin/origins.js';
 import type { ConnectionPin, OriginStream, OutgoingRequest, WholeBody } from '../origin/stream.js';
 import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
-import { CollectedBody } from '../stream/collected-body.js';
+import { CollectedBody, type CollectReceiver } from '../stream/collected-body.js';
 import { RelayedBody } from '../stream/relayed-body.js';
 import { decideStream } from '../stream/rules.js';
 import { TransformedBody } from '../stream/transformed-body.js';
@@ -18,7 +18,7 @@ import { enforceFraming, removeProxyFields, streamedFraming } from './framing.js
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /** The request's way from the client to the origin. */
-export class RequestLeg implements BodyEvents {
+export class RequestLeg implements BodyEvents, CollectReceiver {
   /** The proxy answered `Expect: 100-continue` itself: the origin's 100 is not for the client. */
   swallows100 = false;
   /** The origin connection can be used again, as far as the request is concerned. */
@@ -69,6 +69,35 @@ export class RequestLeg implements BodyEvents {
 
   end(lastLine: string | undefined, trailers: Headers | undefined): void {
     this.#body?.end(lastLine, trailers);
+  }
+
+  bodyCollected(collected: CollectedBody, end: BodyEnd): void {
+    const { exchange } = this;
+    const message = this.#message;
+    if (exchange.over) return;
+    message.record(collected.take(), exchange.services.options.digest !== false);
+    message.trailers = end.trailers;
+    const received = message.trailers;
+    exchange.runHook('request', undefined, () => {
+      this.#whole = {
+        bytes: message.rawBody,
+        chunks: message.bodyEdited ? undefined : collected.chunks,
+        lastLine: message.trailers === received ? end.lastLine : undefined,
+        trailers: message.trailers,
+      };
+      this.#forward();
+    });
+  }
+
+  bodyRefused(): void {
+    const over = `the request body is over bodySizeLimit, ${this.exchange.services.options.bodySizeLimit} octets`;
+    this.exchange.fail('BODY_TOO_LARGE', over, undefined, 413);
+  }
+
+  bodyOutgrown(collected: CollectedBody): void {
+    this.#message.becomeStreamed();
+    this.#collected = undefined;
+    this.#stream(collected);
   }
 
   /** An answer was given while nobody was looking: the origin, if one was asked, is left alone. */
@@ -129,36 +158,8 @@ export class RequestLeg implements BodyEvents {
       refuseOver: options.bodySizeLimit,
       streamOver: mayOutgrow ? options.streamLargeBodies : Number.POSITIVE_INFINITY,
     };
-    const collected = new CollectedBody(message, bufferedTaps(message, options), limits, {
-      end: (end) => exchange.guard(() => this.#collectedAll(collected, end)),
-      refused: () => {
-        const over = `the request body is over bodySizeLimit, ${options.bodySizeLimit} octets`;
-        exchange.fail('BODY_TOO_LARGE', over, undefined, 413);
-      },
-      outgrown: () => {
-        message.becomeStreamed();
-        this.#collected = undefined;
-        this.#stream(collected);
-      },
-    });
-    this.#collected = collected;
-    this.#body = collected;
-  }
-
-  #collectedAll(collected: CollectedBody, end: BodyEnd): void {
-    const message = this.#message;
-    message.record(collected.take(), this.exchange.services.options.digest !== false);
-    message.trailers = end.trailers;
-    const received = message.trailers;
-    this.exchange.runHook('request', undefined, () => {
-      this.#whole = {
-        bytes: message.rawBody,
-        chunks: message.bodyEdited ? undefined : collected.chunks,
-        lastLine: message.trailers === received ? end.lastLine : undefined,
-        trailers: message.trailers,
-      };
-      this.#forward();
-    });
+    this.#collected = new CollectedBody(message, bufferedTaps(message, options), limits, this);
+    this.#body = this.#collected;
   }
 
   /** Sends a recorded request on, or has it answered. */
@@ -192,7 +193,11 @@ export class RequestLeg implements BodyEvents {
     origin.sendWhole(head, whole, (error) => {
       // A failed write is told by the connection's end.
       if (error || exchange.over || message.complete) return;
-      message.sentWhole(whole.bytes, head.framing === 'chunked' && whole.chunks === undefined);
+      message.sentWhole(
+        whole.bytes,
+        head.framing === 'chunked' && whole.chunks === undefined,
+        exchange.services.options.digest !== false,
+      );
       message.bodySent = true;
       message.complete = true;
       transfer.endedAt = now();

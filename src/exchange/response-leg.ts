@@ -5,7 +5,7 @@ import { now } from '../flow/transfer.js';
 import { hasToken, type ResponseHead } from '../http1/head.js';
 import type { OriginEvents, OriginStream, WholeBody } from '../origin/stream.js';
 import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
-import { CollectedBody } from '../stream/collected-body.js';
+import { CollectedBody, type CollectReceiver } from '../stream/collected-body.js';
 import { RelayedBody } from '../stream/relayed-body.js';
 import { decideStream } from '../stream/rules.js';
 import { TransformedBody } from '../stream/transformed-body.js';
@@ -18,7 +18,7 @@ import type { Exchange } from './exchange.js';
 import { enforceFraming, streamedFraming } from './framing.js';
 
 /** The response's way from the origin to the client. */
-export class ResponseLeg implements OriginEvents {
+export class ResponseLeg implements OriginEvents, CollectReceiver {
   /** The head has gone to the client. */
   headSent = false;
   /** The last octet has been handed to the client's connection. */
@@ -32,7 +32,7 @@ export class ResponseLeg implements OriginEvents {
   /** The origin was lost while the end of the response was still on its way to the client. */
   #failure: (() => void) | undefined;
   /** Hooks do not run again for an answer that replaces a response in them. */
-  #hooksRun = new Set<'responseHeaders' | 'response'>();
+  #hooksRun = { responseHeaders: false, response: false };
 
   constructor(private readonly exchange: Exchange) {}
 
@@ -96,6 +96,37 @@ export class ResponseLeg implements OriginEvents {
     this.#body?.end(lastLine, trailers);
   }
 
+  bodyCollected(collected: CollectedBody, end: BodyEnd): void {
+    const { flow, services, over } = this.exchange;
+    const { response } = flow;
+    if (response === undefined || over) return;
+    response.record(collected.take(), services.options.digest !== false);
+    response.trailers = end.trailers;
+    const received = response.trailers;
+    this.#runHook('response', undefined, () => {
+      this.#sendWhole(response, {
+        bytes: response.rawBody,
+        chunks: response.bodyEdited ? undefined : collected.chunks,
+        lastLine: response.trailers === received ? end.lastLine : undefined,
+        trailers: response.trailers,
+      });
+    });
+  }
+
+  bodyRefused(): void {
+    const over = `the response body is over bodySizeLimit, ${this.exchange.services.options.bodySizeLimit} octets`;
+    this.exchange.fail('BODY_TOO_LARGE', over);
+  }
+
+  bodyOutgrown(collected: CollectedBody): void {
+    const { response } = this.exchange.flow;
+    if (response === undefined || this.#head === undefined) return;
+    response.becomeStreamed();
+    this.#collected = undefined;
+    this.#stream(this.#head, response);
+    if (this.#body !== undefined) collected.replay(this.#body);
+  }
+
   failed(code: FlowErrorCode, message: string, cause?: unknown): void {
     const { exchange } = this;
     if (exchange.over) return;
@@ -104,8 +135,8 @@ export class ResponseLeg implements OriginEvents {
       if (!exchange.flow.request.complete) this.#failure = () => exchange.fail(code, message, cause);
       return;
     }
-    const reused = exchange.origin?.info?.reused === true;
-    if (this.#head === undefined && reused && code === 'ORIGIN_CLOSED') {
+    const stale = exchange.origin?.info?.reused === true && exchange.origin.unanswered === true;
+    if (this.#head === undefined && stale && code === 'ORIGIN_CLOSED') {
       if (exchange.request.retry()) return;
       // The client must not take this for the origin's word: it can try again itself, as it would without a proxy.
       exchange.fail(code, `${message}; the request could not be sent again`, cause, 'cut');
@@ -126,11 +157,11 @@ export class ResponseLeg implements OriginEvents {
 
   #runHook(hook: 'responseHeaders' | 'response', source: OriginStream | undefined, next: () => void): void {
     const { exchange } = this;
-    if (this.#hooksRun.has(hook)) {
+    if (this.#hooksRun[hook]) {
       next();
       return;
     }
-    this.#hooksRun.add(hook);
+    this.#hooksRun[hook] = true;
     exchange.runHook(hook, source, () => {
       if (exchange.answer === undefined) next();
       else this.#replace();
@@ -165,35 +196,8 @@ export class ResponseLeg implements OriginEvents {
       refuseOver: options.bodySizeLimit,
       streamOver: mayOutgrow ? options.streamLargeBodies : Number.POSITIVE_INFINITY,
     };
-    const collected = new CollectedBody(response, bufferedTaps(response, options), limits, {
-      end: (end) => exchange.guard(() => this.#collectedAll(response, collected, end)),
-      refused: () => {
-        const over = `the response body is over bodySizeLimit, ${options.bodySizeLimit} octets`;
-        exchange.fail('BODY_TOO_LARGE', over);
-      },
-      outgrown: () => {
-        response.becomeStreamed();
-        this.#collected = undefined;
-        this.#stream(head, response);
-        if (this.#body !== undefined) collected.replay(this.#body);
-      },
-    });
-    this.#collected = collected;
-    this.#body = collected;
-  }
-
-  #collectedAll(response: ResponseRecord, collected: CollectedBody, end: BodyEnd): void {
-    response.record(collected.take(), this.exchange.services.options.digest !== false);
-    response.trailers = end.trailers;
-    const received = response.trailers;
-    this.#runHook('response', undefined, () => {
-      this.#sendWhole(response, {
-        bytes: response.rawBody,
-        chunks: response.bodyEdited ? undefined : collected.chunks,
-        lastLine: response.trailers === received ? end.lastLine : undefined,
-        trailers: response.trailers,
-      });
-    });
+    this.#collected = new CollectedBody(response, bufferedTaps(response, options), limits, this);
+    this.#body = this.#collected;
   }
 
   #sendWhole(response: ResponseRecord, whole: WholeBody): void {
@@ -204,7 +208,11 @@ export class ResponseLeg implements OriginEvents {
     exchange.client.respondWhole(head, framing === 'none' ? { ...whole, bytes: NOTHING } : whole, (error) => {
       // A failed write is told by the client's end.
       if (error || exchange.over) return;
-      response.sentWhole(whole.bytes, framing === 'chunked' && whole.chunks === undefined);
+      response.sentWhole(
+        whole.bytes,
+        framing === 'chunked' && whole.chunks === undefined,
+        exchange.services.options.digest !== false,
+      );
       this.#complete(response);
     });
   }

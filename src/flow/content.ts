@@ -134,5 +134,7 @@ export function decodeText(bytes: Buffer, contentType: string | undefined): stri
 
 /** The media type of a Content-Type, lower-case, without parameters. */
 export function mediaType(contentType: string | undefined): string {
-  return (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (contentType === undefined) return '';
+  const semicolon = contentType.indexOf(';');
+  return (semicolon === -1 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
 }

@@ -26,6 +26,7 @@ export class FlowRecord implements HttpFlow {
   #request: RequestRecord | undefined;
   #control: FlowControl | undefined;
   #metadata: Map<string, unknown> | undefined;
+  #listeners: Set<() => void> | undefined;
 
   constructor(
     readonly id: string,
@@ -72,6 +73,18 @@ export class FlowRecord implements HttpFlow {
   warn(what: string): void {
     const sentence = this.hook === undefined ? what : `${what} (in the ${this.hook} hook)`;
     if (!this.warnings.includes(sentence)) this.warnings.push(sentence);
+  }
+
+  /** Calls back whenever the flow, or one of its messages, has come further. @returns what stops it */
+  onProgress(listener: () => void): () => void {
+    this.#listeners ??= new Set();
+    this.#listeners.add(listener);
+    return () => this.#listeners?.delete(listener);
+  }
+
+  progressed(): void {
+    if (this.#listeners === undefined) return;
+    for (const listener of [...this.#listeners]) listener();
   }
 
   /** The exchange is over: nothing of it is kept. */

@@ -5,6 +5,11 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** What a field value may hold (RFC 9110 section 5.5), obs-text included. */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
+/** Asked before each change of fields that belong to a message. */
+export interface HeadersGuard {
+  headMayChange(what: string): boolean;
+}
+
 /**
  * The fields of a head or trailer section. It keeps the text it was parsed from, so that an untouched section, and
  * each untouched line of a changed one, leaves with the very octets it came with.
@@ -16,8 +21,7 @@ export class Headers implements HeaderList {
   #source: string | undefined;
   /** One wire line a field, made when the section is first changed. */
   #lines: string[] | undefined;
-  /** Asked before each change; returning false refuses it. */
-  #guard: (() => boolean) | undefined;
+  #guard: HeadersGuard | undefined;
 
   constructor(fields: string[] = [], source?: string) {
     this.#fields = fields;
@@ -30,8 +34,8 @@ export class Headers implements HeaderList {
     return headers;
   }
 
-  /** From now on changes are refused where `guard` returns false. */
-  guard(guard: (() => boolean) | undefined): void {
+  /** From now on changes are refused where `guard` says so. */
+  guard(guard: HeadersGuard | undefined): void {
     this.#guard = guard;
   }
 
@@ -48,7 +52,11 @@ export class Headers implements HeaderList {
 
   getAll(name: string): string[] {
     const lower = name.toLowerCase();
-    return [...this].filter(([n]) => same(n, lower)).map(([, value]) => value);
+    const values: string[] = [];
+    for (let i = 0; i < this.#fields.length; i += 2) {
+      if (same(this.#fields[i], lower)) values.push(this.#fields[i + 1] ?? '');
+    }
+    return values;
   }
 
   has(name: string): boolean {
@@ -113,6 +121,16 @@ export class Headers implements HeaderList {
     for (let i = 0; i < this.#fields.length; i += 2) yield [this.#fields[i] ?? '', this.#fields[i + 1] ?? ''];
   }
 
+  /** The name of field line `index`. */
+  nameAt(index: number): string {
+    return this.#fields[index * 2] ?? '';
+  }
+
+  /** The value of field line `index`. */
+  valueAt(index: number): string {
+    return this.#fields[index * 2 + 1] ?? '';
+  }
+
   /** How many field lines. */
   get size(): number {
     return this.#fields.length / 2;
@@ -132,7 +150,7 @@ export class Headers implements HeaderList {
   }
 
   #mayChange(): boolean {
-    return this.#guard === undefined || this.#guard();
+    return this.#guard === undefined || this.#guard.headMayChange('headers');
   }
 
   #ownLines(): string[] {

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { messageOf, SluiceError, shown } from '../errors.js';
 import { decodeContent, decodeText, encodeContent, mediaType } from './content.js';
 import { Headers } from './headers.js';
+import { PieceLog } from './pieces.js';
 import { TransferRecord } from './transfer.js';
 import type {
   BodyStatus,
@@ -19,13 +19,6 @@ const EMPTY = Buffer.alloc(0);
 export interface MessageOwner {
   /** Leaves a sentence in `flow.warnings`, once. */
   warn(what: string): void;
-}
-
-/** A chunk of a recorded body, as it stood on the wire. */
-export interface RecordedChunk {
-  size: number;
-  /** Size and extensions as they came; only kept where they are not the plain size. */
-  line?: string;
 }
 
 /** The record of a message. The exchange writes it; tests read it, and hooks edit it while it has not been sent. */
@@ -49,11 +42,12 @@ export abstract class MessageRecord implements Message {
   #trailers: Headers | undefined;
 
   constructor(
-    protected readonly owner: MessageOwner,
+    /** The flow it is part of. */
+    readonly owner: MessageOwner,
     readonly headers: Headers,
     protected readonly kind: 'request' | 'response',
   ) {
-    headers.guard(() => this.headMayChange('headers'));
+    headers.guard(this);
   }
 
   get stream(): boolean | StreamTransform {
@@ -147,6 +141,12 @@ export abstract class MessageRecord implements Message {
         `the ${this.kind} body is ${shown(type)}; formData() reads multipart/form-data and application/x-www-form-urlencoded`,
       );
     }
+    if (this.bodyStatus === 'streamed') {
+      throw new SluiceError(
+        'BAD_BODY',
+        `the ${this.kind} body was streamed, so it was not recorded; \`parts\` has what was counted of a multipart one`,
+      );
+    }
     try {
       const contentType = this.headers.get('content-type') ?? '';
       return await new Response(new Uint8Array(this.body), {
@@ -159,48 +159,34 @@ export abstract class MessageRecord implements Message {
     }
   }
 
-  /** Records a body that was received whole. */
+  /** Records a body that was received whole, or as far as it came. */
   record(raw: Buffer, digest: boolean): void {
     this.#raw = raw;
     this.bodyStatus = 'recorded';
-    const { received } = this.transfer;
-    if (digest) received.setSha256(() => sha256(raw));
-    const encoding = this.headers.get('content-encoding');
-    if (!digest || encoding === undefined) return;
-    Object.defineProperty(received, 'decoded', {
-      configurable: true,
-      enumerable: true,
-      get: () => digestOfContent(raw, encoding),
-    });
+    if (digest) this.transfer.received.digestLater(raw, this.headers.get('content-encoding'));
   }
 
   /**
    * The recorded body has been sent, `raw` of it.
    * @param oneChunk it left as one chunk, whatever chunks it came in
    */
-  sentWhole(raw: Buffer, oneChunk: boolean): void {
+  sentWhole(raw: Buffer, oneChunk: boolean, digest: boolean): void {
     const { received, sent } = this.transfer;
-    sent.bytes = raw.length;
     if (!this.bodyEdited && !oneChunk) {
-      sent.setPieces(received.pieces);
-    } else if (oneChunk) {
-      if (raw.length > 0) sent.pieces.addPiece(raw.length);
-    } else {
-      sent.pieces.addOctets(raw.length);
+      sent.mirror(received);
+      return;
     }
-    if (this.bodyEdited) sent.setSha256(received.sha256 === undefined ? undefined : () => sha256(raw));
-    else sent.setSha256(() => received.sha256);
-    if (!this.bodyEdited) {
-      Object.defineProperty(sent, 'decoded', {
-        configurable: true,
-        enumerable: true,
-        get: () => received.decoded,
-      });
-    }
+    sent.bytes = raw.length;
+    const log = new PieceLog();
+    if (!oneChunk) log.addOctets(raw.length);
+    else if (raw.length > 0) log.addPiece(raw.length);
+    sent.follow(log);
+    sent.end();
+    if (digest) sent.digestLater(raw, this.headers.get('content-encoding'));
   }
 
   /** Whether the head can still be edited; leaves a warning if not. */
-  protected headMayChange(what: string): boolean {
+  headMayChange(what: string): boolean {
     if (!this.headSent) return true;
     this.owner.warn(
       `${this.kind}.${what} was edited after the head had been sent and the edit has no effect; edit it in ${this.kind}Headers`,
@@ -268,10 +254,10 @@ export class RequestRecord extends MessageRecord implements HttpRequest {
   }
 
   set path(value: string) {
-    if (!/^\/[\x21-\x7e\x80-\xff]*$/.test(value)) {
+    if (!/^\/[\x21\x22\x24-\x7e\x80-\xff]*$/.test(value)) {
       throw new SluiceError(
         'BAD_HEADER',
-        `${shown(value)} is not a path; it begins with / and has no spaces`,
+        `${shown(value)} is not a path; it begins with / and has no spaces and no #`,
       );
     }
     if (this.headMayChange('path'))
@@ -327,21 +313,6 @@ export function pathOf(url: string): string {
   const query = url.indexOf('?', authority);
   if (slash === -1 || (query !== -1 && query < slash)) return query === -1 ? '/' : `/${url.slice(query)}`;
   return url.slice(slash);
-}
-
-export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
-function digestOfContent(raw: Buffer, encoding: string): { bytes: number; sha256: string } | undefined {
-  try {
-    const content = decodeContent(raw, encoding);
-    return { bytes: content.length, sha256: sha256(content) };
-  } catch (error) {
-    // Undecodable content has no digest; reading `body` says what is wrong with it.
-    if (error instanceof SluiceError) return undefined;
-    throw error;
-  }
 }
 
 function toBuffer(value: Uint8Array | string): Buffer {

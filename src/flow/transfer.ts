@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { SluiceError } from '../errors.js';
+import { decodeContent } from './content.js';
 import { PieceLog } from './pieces.js';
 import type { Side, Transfer } from './types.js';
 
@@ -6,31 +9,84 @@ export function now(): number {
   return performance.timeOrigin + performance.now();
 }
 
+/** SHA-256 in lower-case hex. */
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+interface Decoded {
+  bytes: number;
+  sha256: string;
+}
+
+/** A recorded body, whose digests are computed when they are first asked for. */
+interface Recorded {
+  raw: Buffer;
+  contentEncoding: string | undefined;
+}
+
+/**
+ * One side of a transfer. There are two for each message that is recorded, so it keeps references rather than copies
+ * or closures: to a log that both sides share, to the recorded body, or to the side that it equals.
+ */
 export class SideRecord implements Side {
   bytes = 0;
-  decoded?: { bytes: number; sha256: string };
-  #sha256: string | (() => string | undefined) | undefined;
-  #pieces: PieceLog | (() => PieceLog) | undefined;
+  #log: PieceLog | undefined;
+  #ended = false;
+  #sha256: string | undefined;
+  #decoded: Decoded | undefined;
+  #recorded: Recorded | undefined;
+  #twin: SideRecord | undefined;
 
   get sha256(): string | undefined {
-    if (typeof this.#sha256 === 'function') this.#sha256 = this.#sha256();
+    if (this.#twin !== undefined) return this.#twin.sha256;
+    if (this.#sha256 === undefined && this.#recorded !== undefined) this.#sha256 = sha256(this.#recorded.raw);
     return this.#sha256;
   }
 
-  /** Sets the digest, or how to compute it when it is first asked for. */
-  setSha256(digest: string | (() => string | undefined) | undefined): void {
+  get decoded(): Decoded | undefined {
+    if (this.#twin !== undefined) return this.#twin.decoded;
+    if (this.#decoded === undefined && this.#recorded?.contentEncoding !== undefined) {
+      this.#decoded = digestOfContent(this.#recorded.raw, this.#recorded.contentEncoding);
+    }
+    return this.#decoded;
+  }
+
+  /** Until the side has ended: the pieces as far as its octets reach. */
+  get pieces(): PieceLog {
+    if (this.#twin !== undefined) return this.#twin.pieces;
+    this.#log ??= new PieceLog();
+    return this.#ended ? this.#log : this.#log.upTo(this.bytes);
+  }
+
+  /** Takes its pieces from `log`, which whoever moves the body keeps. */
+  follow(log: PieceLog): void {
+    this.#log = log;
+  }
+
+  /** Every octet has passed. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** The digest, where it was computed in passing. */
+  setSha256(digest: string | undefined): void {
     this.#sha256 = digest;
   }
 
-  get pieces(): PieceLog {
-    if (typeof this.#pieces === 'function') return this.#pieces();
-    this.#pieces ??= new PieceLog();
-    return this.#pieces;
+  setDecoded(decoded: Decoded | undefined): void {
+    this.#decoded = decoded;
   }
 
-  /** Derives the pieces from another log instead of keeping one. */
-  setPieces(pieces: PieceLog | (() => PieceLog)): void {
-    this.#pieces = pieces;
+  /** The octets are kept: digests can wait. */
+  digestLater(raw: Buffer, contentEncoding: string | undefined): void {
+    this.#recorded = { raw, contentEncoding };
+  }
+
+  /** What went out is what came in. */
+  mirror(other: SideRecord): void {
+    this.bytes = other.bytes;
+    this.#twin = other;
   }
 }
 
@@ -40,4 +96,15 @@ export class TransferRecord implements Transfer {
   readonly startedAt = now();
   firstByteAt?: number;
   endedAt?: number;
+}
+
+function digestOfContent(raw: Buffer, encoding: string): Decoded | undefined {
+  try {
+    const content = decodeContent(raw, encoding);
+    return { bytes: content.length, sha256: sha256(content) };
+  } catch (error) {
+    // Undecodable content has no digest; reading `body` says what is wrong with it.
+    if (error instanceof SluiceError) return undefined;
+    throw error;
+  }
 }

@@ -214,7 +214,9 @@ function gather(headers: Headers): Facts {
     expect: undefined,
     upgrade: undefined,
   };
-  for (const [name, value] of headers) {
+  for (let i = 0; i < headers.size; i++) {
+    const name = headers.nameAt(i);
+    const value = headers.valueAt(i);
     switch (name.length) {
       case 4:
         if (name.toLowerCase() === 'host') facts.hosts++;

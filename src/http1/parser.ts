@@ -1,4 +1,5 @@
 import type { Headers } from '../flow/headers.js';
+import type { BodyEvents } from '../stream/body.js';
 import {
   type Framing,
   LIMITS,
@@ -10,21 +11,7 @@ import {
   type ResponseHead,
 } from './head.js';
 
-/** What a parser tells of the message's body, in this order: (chunk? data* wire*)* end. */
-export interface BodyEvents {
-  /** A chunk begins. `line` is its size and extensions as they came, without CRLF; valid during the call. */
-  chunk(size: number, line: Buffer): void;
-  /** Body octets, `bytes[start, end)`, without framing; valid during the call. */
-  data(bytes: Buffer, start: number, end: number): void;
-  /**
-   * The octets that carried what was told since the last call, framing included: for a receiver that passes them on
-   * as they are. The last chunk and the trailers are never among them.
-   */
-  wire(bytes: Buffer, start: number, end: number): void;
-  /** The body is over. `lastLine` is the line of the last chunk as it came. */
-  end(lastLine: string | undefined, trailers: Headers | undefined): void;
-}
-
+/** What a parser tells, in this order: head, then the body's events. */
 export interface ParserEvents<H> extends BodyEvents {
   head(head: H): void;
 }

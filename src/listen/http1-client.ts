@@ -17,6 +17,8 @@ const EMPTY = Buffer.alloc(0);
 const COPY_LIMIT = 64 * 1024;
 /** How long a client that is still sending is read after its last response, in milliseconds. */
 const LINGER = 2000;
+/** Octets of a bad head that are looked at to tell what was asked for. */
+const FIRST_LINE = 2000;
 
 /** A client's HTTP/1 connection: one exchange after another. */
 export class Http1Client implements ClientStream {
@@ -25,6 +27,8 @@ export class Http1Client implements ClientStream {
   #outlet: Http1Outlet | undefined;
   /** Octets that came while paused, or of the next message. */
   #rest: Buffer = EMPTY;
+  /** What has come of a head that is not complete, as far as a record of its refusal shows it. */
+  #begun: Buffer = EMPTY;
   #paused = false;
   #stopped = false;
   /** This side is closed; what comes is read and dropped. */
@@ -168,9 +172,10 @@ export class Http1Client implements ClientStream {
       consumed = this.#parser.execute(bytes);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#refuse(error, bytes);
+      this.#refuse(error, Buffer.concat([this.#begun, bytes.subarray(0, FIRST_LINE)]));
       return;
     }
+    this.#begun = this.#parser.midHead ? this.#keptOf(bytes) : EMPTY;
     const rest = consumed < bytes.length ? Buffer.from(bytes.subarray(consumed)) : EMPTY;
     if (this.#connectTo !== undefined) {
       this.#rest = rest;
@@ -178,6 +183,11 @@ export class Http1Client implements ClientStream {
     } else if (!this.#detached && !this.#lingering && rest.length > 0) {
       this.#keep(rest);
     }
+  }
+
+  #keptOf(bytes: Buffer): Buffer {
+    if (this.#begun.length >= FIRST_LINE) return this.#begun;
+    return Buffer.concat([this.#begun, bytes.subarray(0, FIRST_LINE)]);
   }
 
   #continue(): void {
@@ -290,7 +300,8 @@ function headText({ status, statusText, version, headers }: OutgoingResponse): s
 function firstLine(bytes: Buffer, tunnel: Authority | undefined): { method: string; target: string } {
   const [method = '', target = ''] =
     bytes
-      .toString('latin1', 0, 2000)
+      .toString('latin1', 0, FIRST_LINE)
+      .replace(/^[\r\n]+/, '')
       .split(/[\r\n]/, 1)[0]
       ?.split(' ') ?? [];
   const host = tunnel === undefined ? '' : `http://${formatAuthority(tunnel, 80)}`;

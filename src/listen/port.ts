@@ -10,12 +10,13 @@ export async function listen(
   if (typeof port === 'number') return listenOn(server, host, port);
   const { default: getPort, portNumbers } = await import('get-port');
   const { from, to } = port;
-  // get-port falls back to any free port when the range is full, and a free one may be taken a moment later.
-  for (let attempt = 0; attempt <= to - from; attempt++) {
-    const free = await getPort({ host, port: portNumbers(from, to) });
-    if (free < from || free > to) break;
+  const free = await getPort({ host, port: portNumbers(from, to) });
+  // Outside of the range: get-port found nothing in it. But it counts those as taken that it gave away a moment ago,
+  // and one that was free may be taken by now, so the range is tried port by port before it is called full.
+  const rest = Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  for (const candidate of free < from || free > to ? rest : [free, ...rest]) {
     try {
-      return await listenOn(server, host, free);
+      return await listenOn(server, host, candidate);
     } catch (error) {
       if (!(error instanceof SluiceError && error.code === 'PORT_IN_USE')) throw error;
     }
@@ -62,6 +63,7 @@ function explained(error: NodeJS.ErrnoException, host: string, port: number): Er
       );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
+    case 'EAI_AGAIN':
       return new SluiceError(
         'BAD_OPTION',
         `host: ${host} is not an address of this machine; give one, or 127.0.0.1`,

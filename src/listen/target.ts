@@ -46,16 +46,19 @@ export function locate(
   const [hostField] = hosts;
   if (head.version === '1.1' && hostField === undefined)
     throw new ProtocolError('an HTTP/1.1 request without Host');
-  const absolute = /^(https?):\/\/([^/?#]*)([^#]*)/i.exec(head.target);
+  // RFC 9110 sections 4.2.4 and 7.1: neither belongs into a target, and who drops one sees another request.
+  if (head.target.includes('#')) throw badTarget(head.target, 'it has a fragment');
+  const absolute = /^(https?):\/\/([^/?]*)(.*)$/i.exec(head.target);
+  if (absolute?.[2]?.includes('@')) throw badTarget(head.target, 'it has userinfo');
   const scheme =
     tunnel === undefined ? `${(absolute?.[1] ?? 'http').toLowerCase()}:` : client.tls ? 'https:' : 'http:';
   const defaultPort = DEFAULT_PORT[scheme] ?? 80;
-  if (tunnel === undefined && absolute === null) {
-    if (!head.target.startsWith('/') && head.target !== '*') throw badTarget(head.target);
-    return undefined;
+  if (absolute === null && !head.target.startsWith('/')) {
+    if (head.target !== '*') throw badTarget(head.target, 'it is not one that a proxy can serve');
+    if (head.method !== 'OPTIONS') throw badTarget(head.target, 'only OPTIONS has it');
   }
-  if (absolute === null && !head.target.startsWith('/') && head.target !== '*') throw badTarget(head.target);
-  const target = tunnel ?? parseAuthority((absolute?.[2] ?? '').replace(/^[^@]*@/, ''), defaultPort);
+  if (tunnel === undefined && absolute === null) return undefined;
+  const target = tunnel ?? parseAuthority(absolute?.[2] ?? '', defaultPort);
   const named = hostField === undefined || hostField === '' ? target : parseAuthority(hostField, defaultPort);
   const rest = absolute === null ? head.target : (absolute[3] ?? '');
   const path = rest === '*' ? '/' : rest.startsWith('/') ? rest : `/${rest}`;
@@ -70,8 +73,6 @@ export function locate(
   };
 }
 
-function badTarget(target: string): ProtocolError {
-  return new ProtocolError(
-    `${JSON.stringify(target.slice(0, 100))} is not a request target that a proxy can serve`,
-  );
+function badTarget(target: string, why: string): ProtocolError {
+  return new ProtocolError(`bad request target ${JSON.stringify(target.slice(0, 100))}: ${why}`);
 }

@@ -121,7 +121,7 @@ export class Tunnel {
   /** Passes on what is not HTTP. */
   #pass(socket: Socket, rest: Buffer): void {
     this.#dial().then(
-      (dialled) => relay({ socket, rest }, { ...dialled, rest: Buffer.alloc(0) }),
+      (dialled) => relay({ socket, rest }, { rest: Buffer.alloc(0), ...dialled }),
       (error: unknown) => {
         this.#failed(error);
         socket.destroy();
@@ -153,8 +153,14 @@ function isDistrust(error: unknown): boolean {
 }
 
 /** Calls back with the first octets from an origin. */
-function firstOctets({ socket, buffers }: Dialled, told: (bytes: Buffer) => void): void {
+function firstOctets({ socket, buffers, rest }: Dialled, told: (bytes: Buffer) => void): void {
   socket.on('error', () => socket.destroy());
+  if (rest !== undefined && rest.length > 0) {
+    told(rest);
+    return;
+  }
+  // A chained proxy's tunnel comes paused.
+  socket.resume();
   if (buffers === undefined) {
     socket.once('data', (bytes: Buffer) => {
       socket.pause();

@@ -12,10 +12,20 @@ export interface Dialled {
   raw: net.Socket;
   /** What `socket` reads into; without it the socket has 'data' events. */
   buffers?: ReadBuffers;
+  /** Octets that came already. */
+  rest?: Buffer;
 }
 
+/** What is told of a socket as soon as there is one, so that it can be closed at any time. */
+export type OnSocket = (socket: net.Socket) => void;
+
 /** @throws OriginFailure ORIGIN_UNREACHABLE or ORIGIN_TIMEOUT */
-export function connectTcp(target: { host: string; port: number; timeout: number }): Promise<Dialled> {
+export function connectTcp(target: {
+  host: string;
+  port: number;
+  timeout: number;
+  onSocket: OnSocket;
+}): Promise<Dialled> {
   const buffers = new ReadBuffers();
   const socket = net.connect({
     host: target.host,
@@ -26,6 +36,7 @@ export function connectTcp(target: { host: string; port: number; timeout: number
     allowHalfOpen: true,
     onread: buffers.onread,
   });
+  target.onSocket(socket);
   return settled(socket, 'connect', target.timeout, 'ORIGIN_UNREACHABLE').then(() => ({
     socket,
     raw: socket,
@@ -40,16 +51,27 @@ export async function connectTls(
 ): Promise<Dialled> {
   const isAddress = net.isIP(wishes.serverName) !== 0;
   const socket = tls.connect({
-    socket: over.raw,
+    // Which may be a TLS one itself, to a chained proxy.
+    socket: over.socket,
     host: wishes.serverName,
     servername: isAddress ? '' : wishes.serverName,
     ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: wishes.verify,
-    // Given CAs are trusted besides the public ones, not in their place.
-    ...(wishes.ca.length === 0 ? {} : { ca: [...tls.rootCertificates, ...wishes.ca] }),
+    ...(wishes.ca.length === 0 ? {} : { secureContext: contextTrusting(wishes.ca) }),
   });
   await settled(socket, 'secureConnect', wishes.timeout, 'ORIGIN_TLS');
   return { socket, raw: over.raw };
+}
+
+const contexts = new WeakMap<string[], tls.SecureContext>();
+
+/** Given CAs are trusted besides the public ones, not in their place. Made once: reading all of these takes a while. */
+function contextTrusting(ca: string[]): tls.SecureContext {
+  const known = contexts.get(ca);
+  if (known !== undefined) return known;
+  const context = tls.createSecureContext({ ca: [...tls.rootCertificates, ...ca] });
+  contexts.set(ca, context);
+  return context;
 }
 
 function settled(

@@ -1,6 +1,6 @@
 import type { Headers } from '../flow/headers.js';
 import type { ServerInfo } from '../flow/types.js';
-import { ProtocolError, type ResponseHead } from '../http1/head.js';
+import { hasToken, ProtocolError, type ResponseHead } from '../http1/head.js';
 import { ResponseParser } from '../http1/parser.js';
 import { Http1Outlet, requestHead, wholeMessage } from '../http1/writer.js';
 import type { BodyOutlet } from '../stream/body.js';
@@ -47,8 +47,14 @@ export class OriginConnection implements OriginStream {
   #paused = false;
   /** The origin has closed its side; told when everything before it has been. */
   #ended = false;
+  /** The connection is lost; told when everything before it has been. */
+  #loss: { what: string; error: Error | undefined } | undefined;
   #interim = false;
-  #upgrading = false;
+  /** An Upgrade was asked for. */
+  #mayUpgrade = false;
+  /** The 101 that answered it; told when what follows it has been put aside. */
+  #upgraded: ResponseHead | undefined;
+  #answered = false;
   #served = 0;
   #pinned = false;
   #keepAliveMs: number;
@@ -81,6 +87,10 @@ export class OriginConnection implements OriginStream {
     socket.on('timeout', () => this.cut());
   }
 
+  get unanswered(): boolean {
+    return !this.#answered;
+  }
+
   /** Waiting for an exchange, and still there. */
   get idle(): boolean {
     return this.#events === undefined && !this.#transport.closed && !this.#ended;
@@ -100,14 +110,14 @@ export class OriginConnection implements OriginStream {
   }
 
   send(head: OutgoingRequest): BodyOutlet {
-    this.#parser.method = head.method;
+    this.#prepare(head);
     this.#transport.write(this.#headText(head));
     this.#outlet = new Http1Outlet(this.#transport, head.framing);
     return this.#outlet;
   }
 
   sendWhole(head: OutgoingRequest, body: WholeBody, written: Written): void {
-    this.#parser.method = head.method;
+    this.#prepare(head);
     const text = this.#headText(head);
     if (head.framing === 'none') {
       this.#transport.write(text, written);
@@ -168,6 +178,12 @@ export class OriginConnection implements OriginStream {
     return { ...this.#transport.detach(), rest };
   }
 
+  #prepare({ method, headers }: OutgoingRequest): void {
+    this.#parser.method = method;
+    this.#answered = false;
+    this.#mayUpgrade = headers.has('upgrade') && hasToken(headers.get('connection'), 'upgrade');
+  }
+
   #headText(head: OutgoingRequest): string {
     const via = this.setup.absoluteForm;
     if (via === undefined) return requestHead(head.method, head.target, head.version, head.headers);
@@ -179,11 +195,11 @@ export class OriginConnection implements OriginStream {
     if (this.#events === undefined) {
       // Nothing was asked: whatever this is, the next response would be read wrong.
       this.cut();
-    } else if (this.#paused || this.#rest.length > 0) {
-      this.#rest = Buffer.concat([this.#rest, bytes]);
-    } else {
-      this.#feed(bytes);
+      return;
     }
+    this.#answered = true;
+    if (this.#paused || this.#rest.length > 0) this.#rest = Buffer.concat([this.#rest, bytes]);
+    else this.#feed(bytes);
   }
 
   #feed(bytes: Buffer): void {
@@ -197,6 +213,9 @@ export class OriginConnection implements OriginStream {
     }
     // The buffer is used again, so what is left is copied. What follows a response unasked spoils the connection.
     if (consumed < bytes.length) this.#rest = Buffer.from(bytes.subarray(consumed));
+    const upgraded = this.#upgraded;
+    this.#upgraded = undefined;
+    if (upgraded !== undefined) this.#events?.head(upgraded);
   }
 
   #continue(): void {
@@ -208,14 +227,20 @@ export class OriginConnection implements OriginStream {
     if (this.#paused) return;
     this.#transport.resume();
     if (this.#ended) this.#peerEnded();
+    else if (this.#loss !== undefined) this.#lost(this.#loss.what, this.#loss.error);
   }
 
   #head(head: ResponseHead): void {
     if (head.status === 101) {
+      if (!this.#mayUpgrade) throw new ProtocolError('101 Switching Protocols to a request without Upgrade');
       // What follows is not HTTP any more: it is left unread for whoever detaches the connection.
-      this.#upgrading = true;
+      this.#upgraded = head;
       this.#parser.pause();
-      this.#events?.head(head);
+    } else if (head.status === 407 && this.setup.absoluteForm !== undefined) {
+      // The client never chose this proxy: it can neither log in there nor know what this is about.
+      const refusal = `the upstream proxy ${this.setup.via} refused the request: ${head.status} ${head.statusText}`;
+      this.#parser.pause();
+      this.#events?.failed('UPSTREAM_PROXY', refusal);
     } else if (head.status < 200) {
       this.#interim = true;
       this.#events?.informational(head);
@@ -238,7 +263,7 @@ export class OriginConnection implements OriginStream {
 
   #peerEnded(): void {
     this.#ended = true;
-    if (this.#paused || this.#rest.length > 0 || this.#upgrading) return;
+    if (this.#paused || this.#rest.length > 0) return;
     if (this.#events === undefined) {
       this.cut();
       return;
@@ -251,7 +276,11 @@ export class OriginConnection implements OriginStream {
 
   #lost(what: string, error?: Error): void {
     const events = this.#events;
-    if (events === undefined || this.#paused) return;
+    if (events === undefined) return;
+    if (this.#paused) {
+      this.#loss = { what, error };
+      return;
+    }
     const detail = error === undefined ? '' : `: ${error.message}`;
     const where = this.#served === 0 ? '' : ' (it had served before)';
     events.failed('ORIGIN_CLOSED', `${what}${where}${detail}`, error);

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { SluiceError, shown } from '../errors.js';
 import { wildcardToRegExp } from '../flow/glob.js';
 
@@ -29,7 +30,7 @@ export class HostMap {
   /** @returns what removes the entry again. @throws SluiceError BAD_OPTION */
   add(name: string, target: string): () => void {
     const { host, port } = splitPort(name) ?? { host: name, port: undefined };
-    if (host === '' || /[\s/@]/.test(host)) {
+    if (!isHost(host) || /[/@]/.test(name)) {
       throw new SluiceError(
         'BAD_OPTION',
         `hosts: ${shown(name)} is not a name; give 'name', '*.name', 'name:port' or '*'`,
@@ -68,7 +69,7 @@ function readTarget(target: string): MappedHost {
   const scheme = /^(https?):\/\/(.*?)\/?$/i.exec(target);
   const address = scheme?.[2] ?? target;
   const { host, port } = splitPort(address) ?? { host: address.replace(/^\[(.*)\]$/, '$1'), port: undefined };
-  if (host === '' || /[\s/@*]/.test(host)) {
+  if (!isHost(host) || /[/@*]/.test(host)) {
     throw new SluiceError(
       'BAD_OPTION',
       `hosts: ${shown(target)} is not a target; give 'host', 'host:port' or 'http://host:port'`,
@@ -76,6 +77,11 @@ function readTarget(target: string): MappedHost {
   }
   const tls = scheme?.[1] === undefined ? undefined : scheme[1].toLowerCase() === 'https';
   return { host, port: port ?? (tls === undefined ? undefined : tls ? 443 : 80), tls };
+}
+
+/** Only IPv6 addresses have colons in them: elsewhere a port was meant, and is none. */
+function isHost(host: string): boolean {
+  return host !== '' && !/\s/.test(host) && (!host.includes(':') || isIPv6(host.replace(/^\[(.*)\]$/, '$1')));
 }
 
 /** `host:port`, where there is a port. IPv6 addresses take brackets then. */

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { type FlowErrorCode, messageOf } from '../errors.js';
 import type { ResolvedOptions } from '../options.js';
 import { connectTcp, connectTls, type Dialled } from './connect.js';
@@ -50,7 +51,7 @@ export class Origins {
   readonly hosts: HostMap;
   readonly #upstream: UpstreamRoute | undefined;
   readonly #idle = new Map<string, OriginConnection[]>();
-  readonly #open = new Set<{ destroy(): void }>();
+  readonly #open = new Set<Socket>();
   readonly #ports = new Set<number>();
   #closed = false;
 
@@ -63,7 +64,7 @@ export class Origins {
     this.#upstream = options.upstream === undefined ? undefined : new UpstreamRoute(options.upstream);
   }
 
-  /** Whether a local port is the near end of a connection of this proxy's own. */
+  /** Whether a client's port is the near end of a connection that this proxy made to itself. */
   isOwnPort(port: number | undefined): boolean {
     return port !== undefined && this.#ports.has(port);
   }
@@ -91,12 +92,12 @@ export class Origins {
 
   /** A connection for a raw tunnel. @throws OriginFailure */
   dial(route: Route): Promise<Dialled> {
-    return this.#dial(route, this.#hop(route));
+    return this.#dial(route, this.#hop(route), true);
   }
 
   close(): void {
     this.#closed = true;
-    for (const connection of this.#open) connection.destroy();
+    for (const socket of this.#open) socket.destroy();
     this.#open.clear();
     this.#idle.clear();
   }
@@ -124,7 +125,8 @@ export class Origins {
   }
 
   async #connect(route: Route, hop: Hop, key: string): Promise<OriginConnection> {
-    const dialled = await this.#dial(route, hop);
+    // A chained proxy reads plain requests itself; TLS needs a tunnel through it.
+    const dialled = await this.#dial(route, hop, hop.tls);
     const via = hop.upstream ? this.#upstream : undefined;
     return new OriginConnection(dialled, {
       key,
@@ -140,22 +142,20 @@ export class Origins {
     });
   }
 
-  async #dial(route: Route, hop: Hop): Promise<Dialled> {
+  /** @param tunnel whether octets have to get through a chained proxy as they are */
+  async #dial(route: Route, hop: Hop, tunnel: boolean): Promise<Dialled> {
+    const { verifyUpstream: verify, upstreamCa: ca } = this.options;
     const { connect: timeout } = this.options.timeouts;
     const named = `${route.host}:${route.port}`;
+    const onSocket = (socket: Socket) => this.#track(socket);
     try {
+      const { host, port } = hop;
       const plain =
         hop.upstream && this.#upstream !== undefined
-          ? await this.#upstream.connect({ ...hop, tunnel: hop.tls, timeout })
-          : await connectTcp({ host: hop.host, port: hop.port, timeout });
-      this.#track(plain);
+          ? await this.#upstream.connect({ host, port, tunnel, timeout, verify, ca, onSocket })
+          : await connectTcp({ host, port, timeout, onSocket });
       if (!hop.tls) return plain;
-      return await connectTls(plain, {
-        serverName: route.serverName,
-        verify: this.options.verifyUpstream,
-        ca: this.options.upstreamCa,
-        timeout,
-      });
+      return await connectTls(plain, { serverName: route.serverName, verify, ca, timeout });
     } catch (error) {
       const failure = error instanceof OriginFailure ? error : undefined;
       const mapped = hop.host === route.host && hop.port === route.port ? '' : ` (${hop.host}:${hop.port})`;
@@ -169,17 +169,23 @@ export class Origins {
     }
   }
 
-  #track({ socket }: Dialled): void {
+  #track(socket: Socket): void {
     if (this.#closed) {
       socket.destroy();
       throw new OriginFailure('PROXY_CLOSED', 'the proxy was closed');
     }
     this.#open.add(socket);
-    const port = socket.localPort;
-    if (port !== undefined) this.#ports.add(port);
+    let own: number | undefined;
+    socket.once('connect', () => {
+      const { localPort, remotePort = 0 } = socket;
+      // Connections to different peers may share a local port: only one that leads here tells of a loop.
+      if (localPort === undefined || !this.isSelf('127.0.0.1', remotePort)) return;
+      own = localPort;
+      this.#ports.add(own);
+    });
     socket.once('close', () => {
       this.#open.delete(socket);
-      if (port !== undefined) this.#ports.delete(port);
+      if (own !== undefined) this.#ports.delete(own);
     });
   }
 

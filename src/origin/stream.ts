@@ -51,6 +51,8 @@ export interface OriginEvents extends BodyEvents {
 export interface OriginStream extends BodySource {
   /** `undefined` where a rule or hook answers in the origin's place. */
   readonly info: ServerInfo | undefined;
+  /** Not an octet has come back for the request. */
+  readonly unanswered?: boolean;
   /** Must be called once, before anything is sent. */
   attach(events: OriginEvents): void;
   send(head: OutgoingRequest): BodyOutlet;

@@ -1,7 +1,8 @@
-import { ProtocolError } from '../http1/head.js';
+import { ProtocolError, type ResponseHead } from '../http1/head.js';
 import { ResponseParser } from '../http1/parser.js';
 import type { UpstreamProxy } from '../options.js';
-import { connectTcp, connectTls, type Dialled } from './connect.js';
+import { connectTcp, connectTls, type Dialled, type OnSocket } from './connect.js';
+import { splitPort } from './hosts.js';
 import { OriginFailure } from './origins.js';
 
 /** The way to origins through a chained proxy. */
@@ -39,69 +40,79 @@ export class UpstreamRoute {
   }
 
   /** A connection to the proxy, or with `tunnel` through it to the host. @throws OriginFailure */
-  async connect(target: { host: string; port: number; tunnel: boolean; timeout: number }): Promise<Dialled> {
+  async connect(target: UpstreamTarget): Promise<Dialled> {
     let dialled: Dialled;
+    const { timeout, verify, ca, onSocket } = target;
     try {
-      dialled = await connectTcp({ host: this.#host, port: this.#port, timeout: target.timeout });
-      if (this.#tls) {
-        const wishes = { serverName: this.#host, verify: true, ca: [], timeout: target.timeout };
-        dialled = await connectTls(dialled, wishes);
-      }
+      dialled = await connectTcp({ host: this.#host, port: this.#port, timeout, onSocket });
+      if (this.#tls) dialled = await connectTls(dialled, { serverName: this.#host, verify, ca, timeout });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new OriginFailure('UPSTREAM_PROXY', `the upstream proxy ${this.name} can't be reached: ${why}`, {
         cause: error,
       });
     }
-    if (target.tunnel) await this.#openTunnel(dialled, target);
-    return dialled;
+    if (!target.tunnel) return dialled;
+    return { ...dialled, rest: await this.#openTunnel(dialled, target) };
   }
 
-  #openTunnel(dialled: Dialled, target: { host: string; port: number; timeout: number }): Promise<void> {
+  /** @returns what came after the answer to CONNECT */
+  #openTunnel(dialled: Dialled, target: { host: string; port: number; timeout: number }): Promise<Buffer> {
     const { socket, buffers } = dialled;
     const authority = `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`;
     return new Promise((resolve, reject) => {
-      const finish = (problem?: string) => {
+      const stop = () => {
         clearTimeout(timer);
-        socket.off('data', read).off('error', failed).off('close', closed);
+        socket.off('data', read).off('end', closed).off('close', closed);
         if (buffers !== undefined) buffers.onRead = undefined;
-        if (problem === undefined) {
-          resolve();
-          return;
-        }
-        socket.destroy();
-        reject(new OriginFailure('UPSTREAM_PROXY', `the upstream proxy ${this.name} ${problem}`));
       };
+      const fail = (problem: string, cause?: unknown) => {
+        stop();
+        socket.destroy();
+        const message = `the upstream proxy ${this.name} ${problem}`;
+        reject(new OriginFailure('UPSTREAM_PROXY', message, { cause }));
+      };
+      let answer: ResponseHead | undefined;
       const parser = new ResponseParser({
-        head: ({ status, statusText }) => {
+        head: (head) => {
+          // Interim answers come before the final one.
+          if (head.status < 200) return;
+          answer = head;
           parser.pause();
-          finish(
-            status >= 200 && status < 300
-              ? undefined
-              : `refused CONNECT ${authority}: ${status} ${statusText}`,
-          );
         },
         chunk: () => undefined,
         data: () => undefined,
         wire: () => undefined,
-        end: () => undefined,
+        end: () => parser.next(),
       });
       parser.method = 'CONNECT';
       const read = (bytes: Buffer) => {
+        let consumed: number;
         try {
-          parser.execute(bytes);
+          consumed = parser.execute(bytes);
         } catch (error) {
           if (!(error instanceof ProtocolError)) throw error;
-          finish(`answered CONNECT with something that is not HTTP: ${error.message}`);
+          fail(`answered CONNECT with something that is not HTTP: ${error.message}`, error);
+          return;
         }
+        if (answer === undefined) return;
+        if (answer.status > 299) {
+          fail(`refused CONNECT ${authority}: ${answer.status} ${answer.statusText}`);
+          return;
+        }
+        stop();
+        socket.pause();
+        resolve(Buffer.from(bytes.subarray(consumed)));
       };
-      const failed = (error: Error) => finish(`failed: ${error.message}`);
-      const closed = () => finish('closed the connection instead of answering CONNECT');
+      const failed = (error: Error) => fail(`failed: ${error.message}`, error);
+      const closed = () => fail('closed the connection instead of answering CONNECT');
       const timer = setTimeout(
-        () => finish(`did not answer CONNECT within ${target.timeout} ms`),
+        () => fail(`did not answer CONNECT within ${target.timeout} ms`),
         target.timeout,
       );
-      socket.on('error', failed).on('close', closed);
+      // This one stays: until there is a new owner, an error would be an uncaught one.
+      socket.on('error', failed);
+      socket.on('end', closed).on('close', closed);
       if (buffers === undefined) socket.on('data', read);
       else buffers.onRead = read;
       socket.write(
@@ -112,12 +123,30 @@ export class UpstreamRoute {
   }
 }
 
-/** `.name` and `*.name` match below a name, `name` the name and below it, as Playwright's clients have it. */
+interface UpstreamTarget {
+  host: string;
+  port: number;
+  tunnel: boolean;
+  /** Milliseconds. */
+  timeout: number;
+  /** For a chained proxy that speaks TLS. */
+  verify: boolean;
+  ca: string[];
+  onSocket: OnSocket;
+}
+
+/**
+ * `.name` and `*.name` match below a name, `name` the name and below it, as Playwright's clients have it. An entry may
+ * end in a port; IPv6 addresses take brackets then.
+ */
 function bypassEntry(entry: string): (host: string, port: number) => boolean {
-  const [pattern = '', portText] = entry.toLowerCase().split(/:(?=\d+$)/);
+  const { host: pattern, port: onlyPort } = splitPort(entry.toLowerCase()) ?? {
+    host: entry.toLowerCase().replace(/^\[(.*)\]$/, '$1'),
+    port: undefined,
+  };
   const name = pattern.replace(/^\*?\./, '.');
   return (host, port) => {
-    if (portText !== undefined && Number(portText) !== port) return false;
+    if (onlyPort !== undefined && onlyPort !== port) return false;
     if (name === '*') return true;
     if (name === '<local>') return !host.includes('.');
     return host === name || host.endsWith(name.startsWith('.') ? name : `.${name}`);

@@ -19,13 +19,13 @@ export interface CollectLimits {
   streamOver: number;
 }
 
-/** What becomes of a body that is being collected. */
-export interface CollectEvents {
-  end(end: BodyEnd): void;
+/** Told what becomes of a body that is being collected. */
+export interface CollectReceiver {
+  bodyCollected(body: CollectedBody, end: BodyEnd): void;
   /** The body is larger than `refuseOver`. */
-  refused(): void;
+  bodyRefused(): void;
   /** The body is larger than `streamOver`; {@link CollectedBody.replay} passes on what has come. */
-  outgrown(): void;
+  bodyOutgrown(body: CollectedBody): void;
 }
 
 /** Chunks that are kept as they came; a body of more leaves in one. */
@@ -35,7 +35,7 @@ const MAX_CHUNKS = 4096;
 export class CollectedBody implements BodyEvents {
   #buffers: Buffer[] = [];
   /** The wire octets of a chunked body that may yet be streamed. */
-  #wires: Buffer[] = [];
+  #wires: Buffer[] | undefined;
   #chunks: ChunkList | undefined;
   #over = false;
   readonly #log = new PieceLog();
@@ -44,10 +44,9 @@ export class CollectedBody implements BodyEvents {
     private readonly message: MessageRecord,
     private readonly taps: Taps | undefined,
     private readonly limits: CollectLimits,
-    private readonly events: CollectEvents,
+    private readonly receiver: CollectReceiver,
   ) {
-    const { received } = message.transfer;
-    received.setPieces(() => this.#log.upTo(received.bytes));
+    message.transfer.received.follow(this.#log);
   }
 
   get #mayStream(): boolean {
@@ -79,27 +78,30 @@ export class CollectedBody implements BodyEvents {
     this.taps?.write(copy);
     if (transfer.received.bytes > this.limits.refuseOver) {
       this.#over = true;
-      this.events.refused();
+      this.receiver.bodyRefused();
     }
   }
 
   wire(bytes: Buffer, start: number, end: number): void {
     if (this.#over || !this.#mayStream) return;
-    if (this.#chunks !== undefined) this.#wires.push(Buffer.from(bytes.subarray(start, end)));
+    if (this.#chunks !== undefined) {
+      this.#wires ??= [];
+      this.#wires.push(Buffer.from(bytes.subarray(start, end)));
+    }
     // Decided here and not at `data`: now what has been told and what was on the wire are the same.
     if (this.message.transfer.received.bytes > this.limits.streamOver) {
       this.#over = true;
       this.taps?.destroy();
-      this.events.outgrown();
+      this.receiver.bodyOutgrown(this);
     }
   }
 
   end(lastLine: string | undefined, trailers: Headers | undefined): void {
     if (this.#over) return;
-    this.message.transfer.received.setPieces(this.#log);
+    this.message.transfer.received.end();
     const slow = this.taps?.finish();
-    if (slow === undefined) this.events.end({ lastLine, trailers });
-    else slow.then(() => this.events.end({ lastLine, trailers }));
+    if (slow === undefined) this.receiver.bodyCollected(this, { lastLine, trailers });
+    else slow.then(() => this.receiver.bodyCollected(this, { lastLine, trailers }));
   }
 
   /** What has come, in one. */
@@ -126,8 +128,8 @@ export class CollectedBody implements BodyEvents {
       if (to > at) body.data(bytes, at, to);
       at = to;
     }
-    const wire = Buffer.concat(this.#wires);
-    this.#wires = [];
+    const wire = Buffer.concat(this.#wires ?? []);
+    this.#wires = undefined;
     body.wire(wire, 0, wire.length);
   }
 }

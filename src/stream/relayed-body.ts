@@ -26,8 +26,8 @@ export class RelayedBody implements BodyEvents {
     private readonly onEnd: (end: BodyEnd) => void,
   ) {
     const { received, sent } = message.transfer;
-    received.setPieces(() => this.#log.upTo(received.bytes));
-    sent.setPieces(() => this.#log.upTo(sent.bytes));
+    received.follow(this.#log);
+    sent.follow(this.#log);
     outlet.onDrain = taps.onDrain = () => this.#go();
   }
 
@@ -59,7 +59,7 @@ export class RelayedBody implements BodyEvents {
   end(lastLine: string | undefined, trailers: Headers | undefined): void {
     this.outlet.onDrain = undefined;
     this.taps.onDrain = undefined;
-    this.message.transfer.received.setPieces(this.#log);
+    this.message.transfer.received.end();
     const slow = this.taps.finish();
     if (slow === undefined) this.onEnd({ lastLine, trailers });
     else slow.then(() => this.onEnd({ lastLine, trailers }));
@@ -68,18 +68,13 @@ export class RelayedBody implements BodyEvents {
   /** Every octet has been written: the sent side is the received one. */
   sentAll(): void {
     const { received, sent } = this.message.transfer;
-    sent.setPieces(this.#log);
-    sent.setSha256(received.sha256);
-    sent.decoded = received.decoded;
+    sent.mirror(received);
   }
 
   abort(): void {
     this.outlet.onDrain = undefined;
     this.taps.onDrain = undefined;
     this.taps.destroy();
-    const { received, sent } = this.message.transfer;
-    received.setPieces(this.#log.upTo(received.bytes));
-    sent.setPieces(() => this.#log.upTo(sent.bytes));
   }
 
   #write(bytes: Buffer, start: number, end: number, octets: number, raw: boolean): void {

@@ -68,7 +68,7 @@ export class Taps {
 
   async #finishSlow(): Promise<void> {
     const [content, parts] = await Promise.all([this.#content?.finish(), this.#multipart?.finish()]);
-    if (content !== undefined) this.side.decoded = content;
+    this.side.setDecoded(content);
     if (parts !== undefined) this.message.parts = parts;
   }
 }

@@ -41,8 +41,8 @@ export class TransformedBody implements BodyEvents {
     private readonly events: TransformedBodyEvents,
   ) {
     const { received, sent } = message.transfer;
-    received.setPieces(() => this.#log.upTo(received.bytes));
-    sent.setPieces(this.#sentLog);
+    received.follow(this.#log);
+    sent.follow(this.#sentLog);
     outlet.onDrain = taps.sent.onDrain = () => this.#drained?.();
     this.#queue.onFull = (full) => (full ? source.pause() : source.resume());
   }
@@ -84,7 +84,7 @@ export class TransformedBody implements BodyEvents {
 
   end(lastLine: string | undefined, trailers: Headers | undefined): void {
     this.#sourceEnd = { lastLine, trailers };
-    this.message.transfer.received.setPieces(this.#log);
+    this.message.transfer.received.end();
     const early = this.#over;
     const ended = () => {
       this.#queue.end();
@@ -105,8 +105,6 @@ export class TransformedBody implements BodyEvents {
     this.taps.received.destroy();
     this.taps.sent.destroy();
     this.#drained?.();
-    const { received } = this.message.transfer;
-    received.setPieces(this.#log.upTo(received.bytes));
     // What a finally block throws now has no message to fail any more; the flow's error is the cause of it all.
     this.#iterator?.return?.().then(undefined, () => undefined);
   }

@@ -20,6 +20,11 @@ export function relay(a: RelayEnd, b: RelayEnd): void {
 }
 
 function join(from: RelayEnd, to: RelayEnd): void {
+  // Nobody may have listened for a while: what was lost in the meantime is lost on the other side too.
+  if (from.socket.destroyed) {
+    lose(to.socket);
+    return;
+  }
   if (from.rest.length > 0) to.socket.write(from.rest);
   const { buffers } = from;
   if (buffers === undefined) {
@@ -32,7 +37,10 @@ function join(from: RelayEnd, to: RelayEnd): void {
     from.socket.on('end', () => to.socket.end());
   }
   from.socket.on('error', () => lose(to.socket));
-  from.socket.on('close', () => to.socket.destroy());
+  from.socket.on('close', () => {
+    // After an orderly end there may be octets that are still on their way out.
+    if (!from.socket.readableEnded) lose(to.socket);
+  });
   from.socket.resume();
 }
 

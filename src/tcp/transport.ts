@@ -115,8 +115,7 @@ export class Transport {
     this.socket.off('end', this.#onEnd);
     this.socket.off('drain', this.#onDrain);
     this.socket.off('close', this.#onClose);
-    this.socket.off('error', this.#onError);
-    this.#raw.off('error', this.#onError);
+    // Its error handler stays: until the new owner listens, an error would be an uncaught one.
     return this.#buffers === undefined
       ? { socket: this.socket }
       : { socket: this.socket, buffers: this.#buffers };
