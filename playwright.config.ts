@@ -4,10 +4,13 @@ import type { SluiceOptions } from 'sluice/playwright';
 // scripts/browser.mjs finds it; without it Playwright takes the browser of its own installer.
 const executablePath = process.env.SLUICE_CHROMIUM;
 const isRoot = process.getuid?.() === 0;
+const isDemo = process.env.SLUICE_DEMO !== undefined;
 // The origin below gives its port when it listens, so it is known in the workers only.
 const origin = `http://127.0.0.1:${process.env.ORIGIN_PORT ?? 0}`;
 
 export default defineConfig<SluiceOptions>({
+  // *.test.ts are unit tests.
+  testMatch: '**/*.spec.ts',
   fullyParallel: true,
   workers: 2,
   forbidOnly: process.env.CI !== undefined,
@@ -20,7 +23,8 @@ export default defineConfig<SluiceOptions>({
   },
   use: {
     baseURL: 'https://app.test',
-    proxyOptions: { hosts: { '*.test': origin } },
+    // The demo makes its table of what is attached.
+    proxyOptions: { hosts: { '*.test': origin }, attach: isDemo ? 'on' : 'retain-on-failure' },
     launchOptions: {
       ...(executablePath !== undefined && { executablePath }),
       args: [
@@ -31,6 +35,8 @@ export default defineConfig<SluiceOptions>({
         '--disable-component-update',
         '--disable-sync',
         '--no-first-run',
+        // Without this it sends the outlines of forms to its vendor.
+        '--autofill-server-url=about:blank',
       ],
     },
   },

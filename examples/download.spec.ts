@@ -21,6 +21,7 @@ test('a chunked download keeps its chunks', async ({ page, proxy }) => {
   await page.evaluate("send('/chunked?sizes=5,4096,70000,1')");
 
   const { response } = await proxy.waitForFlow('**/chunked**');
+  await expect(response).toBeStreamed();
   await expect(response).toHavePieces([5, 4096, 70_000, 1]);
 });
 

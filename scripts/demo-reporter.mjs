@@ -1,9 +1,16 @@
 // Shows the demo: a line per example while it runs, then a table of the bodies that went through the proxy. Its rows
 // come from the flows.har that the fixture attaches to each test, and from nowhere else.
 import { readFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
 
 const COLUMNS = ['flow', 'direction', 'bytes', 'pieces sent on', 'body', 'SHA-256', 'memory'];
+const DIFFERS = 'BUT THE SERVER GOT SOMETHING ELSE';
 const RIGHT = new Set([2, 6]);
+const LEGEND = [
+  'SHA-256  in = out: what came in equals what went out; = server: so does what the server counted of an upload;',
+  '         changed: a transform changed it on the way. The examples also compare bodies with the files they are of.',
+  'memory   of the process that the proxy runs in (RSS), before the transfer and at its highest during it.',
+];
 /** What the pages are made of, which is not what the examples are about. */
 const SCENERY = /^text\/(html|javascript)/;
 
@@ -36,26 +43,22 @@ export default class DemoReporter {
     console.log(
       `  ${ok ? this.#paint('32', '✓') : this.#paint('31', '✘')} ${test.title} (${duration(result.duration)})`,
     );
-    for (const { message, value } of result.errors) console.log(indent(message ?? String(value)));
-    const growth = result.annotations.find(({ type }) => type === 'memory growth')?.description;
+    for (const { message, value } of result.errors)
+      console.log(this.#plain(indent(message ?? String(value))));
+    const memory = result.annotations.find(({ type }) => type === 'memory')?.description;
     const hars = result.attachments.filter(({ name, path }) => name === 'flows.har' && path !== undefined);
     const rows = hars.flatMap(({ path }) => rowsOf(JSON.parse(readFileSync(path, 'utf8'))));
     const largest = rows.reduce((most, row) => (row.bytes > (most?.bytes ?? -1) ? row : most), undefined);
-    if (growth !== undefined && largest !== undefined) largest.growth = Number(growth);
-    this.#rows.push(...rows);
+    if (memory !== undefined && largest !== undefined) largest.memory = memory;
+    this.#rows.push(...rows.map((row) => ({ ...row, title: test.title })));
   }
 
   onEnd() {
     const { passed, failed } = this.#count;
-    const bad = this.#rows.filter((row) => row.failed);
+    const bad = this.#rows.filter((row) => row.digest.includes(DIFFERS));
     console.log(`\n${this.#table()}\n`);
-    console.log(
-      '  SHA-256: of what came in and of what went out. "changed": a transform changed it on the way. The',
-    );
-    console.log('  examples also compare both with the file, and uploads with what the server received.');
-    console.log(
-      '  memory: the most by which the process that the proxy runs in grew during the transfer (RSS).\n',
-    );
+    for (const sentence of LEGEND) console.log(`  ${sentence}`);
+    console.log('');
     if (passed > 0 && this.#rows.length === 0)
       console.log('No flows were attached, so there is nothing to show: that is a bug.');
     const summary = `demo: ${passed} passed, ${failed} failed in ${duration(performance.now() - this.#started)}`;
@@ -71,17 +74,24 @@ export default class DemoReporter {
       row.pieces,
       row.streamed ? 'streamed' : 'recorded',
       row.digest,
-      row.growth === undefined ? '' : `+${(row.growth / 1024 ** 2).toFixed(0)} MiB`,
+      row.memory ?? '',
     ]);
     const widths = COLUMNS.map((title, i) => Math.max(title.length, ...cells.map((row) => row[i].length)));
     const line = (row) =>
       row.map((cell, i) => (RIGHT.has(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join(' │ ');
     const rule = widths.map((width) => '─'.repeat(width)).join('─┼─');
-    return [
-      this.#paint('1', `  ${line(COLUMNS)}`),
-      `  ${rule}`,
-      ...cells.map((row) => `  ${line(row)}`),
-    ].join('\n');
+    const lines = [this.#paint('1', `    ${line(COLUMNS)}`), `    ${rule}`];
+    let title;
+    for (const [i, row] of this.#rows.entries()) {
+      if (row.title !== title) lines.push(this.#paint('36', `  ${row.title}`));
+      title = row.title;
+      lines.push(`    ${line(cells[i])}`.trimEnd());
+    }
+    return lines.join('\n');
+  }
+
+  #plain(text) {
+    return this.#color ? text : stripVTControlCharacters(text);
   }
 
   #paint(code, text) {
@@ -109,8 +119,7 @@ function rowOf({ request, response }, message, up) {
       bytes: sent.bytes,
       pieces: pieces(sent.pieces),
       streamed,
-      digest: digest(received.sha256, sent.sha256),
-      failed: response._failureText !== undefined,
+      digest: `${digest(received.sha256, sent.sha256)}${up ? server(response, sent.sha256) : ''}`,
     },
   ];
 }
@@ -128,6 +137,14 @@ function digest(received, sent) {
   if (received === undefined && sent !== undefined) return `${sent.slice(0, 8)} made here`;
   if (received === undefined || sent === undefined) return 'none';
   return received === sent ? `${sent.slice(0, 8)} in = out` : `${sent.slice(0, 8)} changed`;
+}
+
+/** What the test origin says of an upload: its answer has the digest of the body that it got. */
+function server(response, sent) {
+  if (!response.content.mimeType.startsWith('application/json')) return '';
+  const { sha256 } = JSON.parse(response.content.text ?? '{}');
+  if (sha256 === undefined) return '';
+  return sha256 === sent ? ' = server' : `, ${DIFFERS}`;
 }
 
 function number(value) {

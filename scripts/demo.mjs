@@ -28,7 +28,7 @@ try {
       '--reporter=./scripts/demo-reporter.mjs',
       ...process.argv.slice(2),
     ],
-    { [VARIABLE]: chromium, SLUICE_LARGE_BYTES: String(largeBytes()), SLUICE_ATTACH: 'on' },
+    { [VARIABLE]: chromium, SLUICE_LARGE_BYTES: String(largeBytes()), SLUICE_DEMO: '1' },
   );
 } catch (error) {
   console.error(error.message);

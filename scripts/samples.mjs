@@ -10,6 +10,13 @@ import path from 'node:path';
 
 export const FOLDER = path.join('dist', 'samples');
 const KINDS = { '': 'module', test: 'spec', body: 'spec', config: 'config' };
+/** What the server of the samples becomes: the origin of this run. */
+const ORIGIN = "'http://127.0.0.1:' + process.env.ORIGIN_PORT";
+const TSCONFIG = {
+  extends: '../../tsconfig.base.json',
+  compilerOptions: { noEmit: true, noUnusedLocals: false },
+  include: ['*.ts'],
+};
 const TEXTS = ['sh', 'json', 'text', 'diff'];
 
 /** @returns every fenced block of the pages: `{ page, line, language, tag, code }` */
@@ -53,9 +60,11 @@ export function writeSamples() {
       FOLDER,
       kind === 'spec' ? `${name}.spec.ts` : kind === 'config' ? `${name}.config.ts` : `${name}.ts`,
     );
-    writeFileSync(file, `// ${page}:${line}\n${tag === 'body' ? asTest(`${page}:${line}`, code) : code}`);
+    const whole = tag === 'body' ? asTest(`${page}:${line}`, code) : code;
+    writeFileSync(file, `// ${page}:${line}\n${whole.replaceAll("'http://127.0.0.1:3000'", ORIGIN)}`);
     written.push({ file, kind, page, line });
   }
+  writeFileSync(path.join(FOLDER, 'tsconfig.json'), JSON.stringify(TSCONFIG, null, 2));
   return written;
 }
 

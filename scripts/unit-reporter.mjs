@@ -62,6 +62,7 @@ function failure(data) {
   return `\n✘ ${place(data)} ${data.name}\n${text.replace(/^/gm, '    ')}\n\n`;
 }
 
-function place({ file, line }) {
-  return file === undefined ? '' : `${path.relative(process.cwd(), file)}:${line ?? 1}`;
+// The line would be one of what tsx made of the file.
+function place({ file }) {
+  return file === undefined ? '' : path.relative(process.cwd(), file);
 }

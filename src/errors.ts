@@ -34,7 +34,9 @@ export type SluiceErrorCode =
   /** The value given is not a Sluice recorder. */
   | 'NOT_A_RECORDER'
   /** A matcher was given something it cannot judge. */
-  | 'BAD_EXPECTATION';
+  | 'BAD_EXPECTATION'
+  /** A matcher that waits was called without `await`, and its test ended first. */
+  | 'NOT_AWAITED';
 
 /** Codes of `flow.error`: how an exchange failed. */
 export type FlowErrorCode =

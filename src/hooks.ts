@@ -1,4 +1,6 @@
+import { SluiceError, shown } from './errors.js';
 import type { AnsweredFlow, ClientInfo, HttpFlow } from './flow/types.js';
+import { nearest } from './options.js';
 
 /** Addons' hooks: mitmproxy's, in camel case. Each may be asynchronous; the message waits for it. */
 export interface Hooks {
@@ -30,6 +32,18 @@ export const HOOK_NAMES: readonly (keyof Hooks)[] = [
   'clientError',
 ];
 
+/** @throws SluiceError BAD_OPTION for a hook that does not exist, or a handler that is no function */
+export function checkHook(hook: string, handler: unknown): void {
+  if (!(HOOK_NAMES as readonly string[]).includes(hook)) {
+    const near = nearest(hook, HOOK_NAMES);
+    const hint = near === undefined ? `known are ${HOOK_NAMES.join(', ')}` : `did you mean ${near}?`;
+    throw new SluiceError('BAD_OPTION', `unknown hook ${shown(hook)}; ${hint}`);
+  }
+  if (typeof handler !== 'function') {
+    throw new SluiceError('BAD_OPTION', `hook ${hook}: ${shown(handler)} is not a function`);
+  }
+}
+
 type Handler = (...args: unknown[]) => void | Promise<void>;
 
 /** Hooks' handlers, in order of registration. */
@@ -38,12 +52,31 @@ export class HookTable {
 
   /** @returns what takes the handler out again */
   add<H extends keyof Hooks>(hook: H, handler: Hooks[H]): () => void {
+    checkHook(hook, handler);
     // An entry of its own: a function that was added twice can be taken out once.
     const entry = { run: handler as Handler };
     this.#handlers.set(hook, [...(this.#handlers.get(hook) ?? []), entry]);
     return () => {
       const others = (this.#handlers.get(hook) ?? []).filter((other) => other !== entry);
       this.#handlers.set(hook, others);
+    };
+  }
+
+  /** Adds each hook of an addon. @returns what takes them out again. @throws SluiceError BAD_OPTION if it has none */
+  addAll(addon: Partial<Hooks>): () => void {
+    const names = HOOK_NAMES.filter((name) => addon[name] !== undefined);
+    if (names.length === 0) {
+      throw new SluiceError(
+        'BAD_OPTION',
+        `use: an addon without hooks; known hooks are ${HOOK_NAMES.join(', ')}`,
+      );
+    }
+    for (const name of names) checkHook(name, addon[name]);
+    const removals = names.map((name) =>
+      this.add(name, ((...args: never[]) => callHook(addon, name, args)) as Hooks[typeof name]),
+    );
+    return () => {
+      for (const remove of removals) remove();
     };
   }
 
@@ -67,4 +100,13 @@ export class HookTable {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
+
+function callHook<H extends keyof Hooks>(
+  addon: Partial<Hooks>,
+  name: H,
+  args: never[],
+): void | Promise<void> {
+  // Looked up at each call, with the addon as `this`: an addon may be a class, and may change itself.
+  return (addon as Record<string, ((...args: never[]) => void | Promise<void>) | undefined>)[name]?.(...args);
 }

@@ -25,12 +25,12 @@ export type { Hooks } from './hooks.js';
 export type { ProxyOptions, Size, UpstreamProxy } from './options.js';
 export {
   type Disposer,
-  type FlowSearch,
   isRecordingProxy,
   type ProxyContext,
   RecordingProxy,
   startProxy,
 } from './proxy.js';
+export type { FlowSearch } from './seen.js';
 export type { StreamRuleSides } from './stream/rules.js';
 export { decoded, keepsLength } from './stream/transforms.js';
 export { loadCa, processCa } from './tls/ca.js';

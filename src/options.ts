@@ -267,6 +267,27 @@ export function resolveOptions(options: ProxyOptions = {}): ResolvedOptions {
   return Object.fromEntries(names.map((name) => [name, resolve(name)])) as unknown as ResolvedOptions;
 }
 
+/** Options that only hold from a proxy's start. */
+const FIXED: readonly (keyof ProxyOptions)[] = ['host', 'port', 'ca', 'upstream'];
+
+/**
+ * Changes options that are in use. `hosts` are left to whoever maps them.
+ * @throws SluiceError UNKNOWN_OPTION, or BAD_OPTION, also for one that only holds from a proxy's start
+ */
+export function changeOptions(current: ResolvedOptions, options: ProxyOptions): void {
+  const resolved = resolveOptions(options);
+  for (const name of Object.keys(options) as (keyof ProxyOptions)[]) {
+    if (options[name] === undefined) continue;
+    if (FIXED.includes(name)) {
+      throw new SluiceError(
+        'BAD_OPTION',
+        `${name}: the proxy runs already; give it where the proxy is started`,
+      );
+    }
+    Object.assign(current, { [name]: resolved[name] });
+  }
+}
+
 /** The candidate within two edits of `name`, if there is one. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates

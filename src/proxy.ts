@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { type Answer, AnswerRules } from './answers.js';
-import { type FlowError, SluiceError, shown } from './errors.js';
+import type { FlowError } from './errors.js';
 import type { ExchangeServices, FlowMoment } from './exchange/services.js';
 import { FlowRecord } from './flow/flow.js';
 import { FlowList } from './flow/flow-list.js';
@@ -10,13 +10,13 @@ import { RequestRecord } from './flow/message.js';
 import type { AnsweredFlow, ClientInfo, FailedFlow, HttpFlow } from './flow/types.js';
 import { toHar } from './har/har.js';
 import type { Har } from './har/types.js';
-import { HOOK_NAMES, type Hooks, HookTable } from './hooks.js';
+import { type Hooks, HookTable } from './hooks.js';
 import { Listener } from './listen/listener.js';
 import type { ListenServices } from './listen/services.js';
 import { parseAuthority } from './listen/target.js';
-import { nearest, type ProxyOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import { changeOptions, type ProxyOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { Origins } from './origin/origins.js';
-import { failureOf, nearestMisses } from './seen.js';
+import { type FlowSearch, failureOf, nearestMisses, searchOf } from './seen.js';
 import { type StreamRuleSides, StreamRules } from './stream/rules.js';
 import { type CertificateAuthority, loadCa, processCa } from './tls/ca.js';
 import { Verdict } from './verdict.js';
@@ -26,16 +26,6 @@ const BRAND = Symbol.for('sluice.proxy');
 
 /** Takes a rule, hook or mapping out again; `using` does it at the end of the block. */
 export type Disposer = Disposable & { dispose(): void };
-
-/** A match of flows, compiled. */
-export interface FlowSearch {
-  /** The match as it was typed. */
-  readonly describe: string;
-  /** @throws whatever the caller's function throws */
-  test(flow: HttpFlow): boolean | Promise<boolean>;
-  /** The recorded flows, the nearest first, with what kept them from matching. */
-  misses(): string;
-}
 
 /** What a runner adds to a proxy. */
 export interface ProxyContext {
@@ -151,25 +141,12 @@ export class RecordingProxy implements AsyncDisposable {
 
   /** Adds a handler of one hook. Handlers run in order of registration and are waited for. @throws SluiceError BAD_OPTION */
   on<H extends keyof Hooks>(hook: H, handler: Hooks[H]): Disposer {
-    checkHook(hook, handler);
     return disposer(this.#hooks.add(hook, handler));
   }
 
   /** Adds an addon: an object, or a module, of hooks. @throws SluiceError BAD_OPTION if it has none */
   use(addon: Partial<Hooks>): Disposer {
-    const names = HOOK_NAMES.filter((name) => addon[name] !== undefined);
-    if (names.length === 0) {
-      throw new SluiceError(
-        'BAD_OPTION',
-        `use: an addon without hooks; known hooks are ${HOOK_NAMES.join(', ')}`,
-      );
-    }
-    const handlers = names.map((name) =>
-      this.on(name, ((...args: never[]) => callHook(addon, name, args)) as Hooks[typeof name]),
-    );
-    return disposer(() => {
-      for (const handler of handlers) handler.dispose();
-    });
+    return disposer(this.#hooks.addAll(addon));
   }
 
   /**
@@ -257,9 +234,7 @@ export class RecordingProxy implements AsyncDisposable {
 
   /** A match as this proxy reads it, for matchers. @throws SluiceError BAD_MATCH @internal */
   search(match: FlowMatch): FlowSearch {
-    const compiled = compileFlowMatch(match, this.#context);
-    const { describe, test } = compiled;
-    return { describe, test, misses: () => nearestMisses(compiled, this.flows) };
+    return searchOf(compileFlowMatch(match, this.#context), this.flows);
   }
 
   /**
@@ -268,17 +243,7 @@ export class RecordingProxy implements AsyncDisposable {
    * @internal
    */
   configure(options: ProxyOptions): void {
-    const resolved = resolveOptions(options);
-    for (const name of Object.keys(options) as (keyof ProxyOptions)[]) {
-      if (options[name] === undefined) continue;
-      if (name === 'host' || name === 'port' || name === 'ca' || name === 'upstream') {
-        throw new SluiceError(
-          'BAD_OPTION',
-          `${name}: the proxy runs already; give it where the proxy is started`,
-        );
-      }
-      Object.assign(this.#options, { [name]: resolved[name] });
-    }
+    changeOptions(this.#options, options);
     for (const [name, target] of Object.entries(options.hosts ?? {})) this.mapHost(name, target);
   }
 
@@ -304,7 +269,7 @@ export class RecordingProxy implements AsyncDisposable {
   async #close(): Promise<void> {
     const closed = this.#listener.close();
     this.#origins.close();
-    this.endWaits('the proxy was closed while this was waiting');
+    this.#waits.close('the proxy is closed');
     await closed;
   }
 
@@ -324,19 +289,9 @@ export class RecordingProxy implements AsyncDisposable {
   }
 
   #until(holds: () => boolean, timeout: number, what: string): Promise<void> {
-    if (holds()) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const stop = this.#waits.listen(() => {
-        if (!holds()) return;
-        clearTimeout(timer);
-        stop();
-        resolve();
-      });
-      const timer = setTimeout(() => {
-        stop();
-        const going = nearestMisses(undefined, new FlowList<HttpFlow>(this.#inFlight));
-        reject(new SluiceError('WAIT_TIMEOUT', `${what}: still in flight:\n\n${going}`));
-      }, timeout);
+    return this.#waits.until(holds, timeout, () => {
+      const going = nearestMisses(undefined, this.#inFlight);
+      return `${what}: still in flight:\n\n${going}`;
     });
   }
 
@@ -433,24 +388,4 @@ export function isRecordingProxy(value: unknown): value is RecordingProxy {
 
 function disposer(dispose: () => void): Disposer {
   return { dispose, [Symbol.dispose]: dispose };
-}
-
-function checkHook(hook: string, handler: unknown): void {
-  if (!(HOOK_NAMES as readonly string[]).includes(hook)) {
-    const near = nearest(hook, HOOK_NAMES);
-    const hint = near === undefined ? `known are ${HOOK_NAMES.join(', ')}` : `did you mean ${near}?`;
-    throw new SluiceError('BAD_OPTION', `unknown hook ${shown(hook)}; ${hint}`);
-  }
-  if (typeof handler !== 'function') {
-    throw new SluiceError('BAD_OPTION', `hook ${hook}: ${shown(handler)} is not a function`);
-  }
-}
-
-function callHook<H extends keyof Hooks>(
-  addon: Partial<Hooks>,
-  name: H,
-  args: never[],
-): void | Promise<void> {
-  // Looked up at each call, with the addon as `this`: an addon may be a class, and may change itself.
-  return (addon as Record<string, ((...args: never[]) => void | Promise<void>) | undefined>)[name]?.(...args);
 }

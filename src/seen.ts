@@ -28,6 +28,21 @@ export function nearestMisses(match: CompiledMatch | undefined, flows: Iterable<
   return [heading, ...lines].join('\n');
 }
 
+/** A match of flows, compiled for one proxy. */
+export interface FlowSearch {
+  /** The match as it was typed. */
+  readonly describe: string;
+  /** @throws whatever the caller's function throws */
+  test(flow: HttpFlow): boolean | Promise<boolean>;
+  /** The recorded flows, the nearest first, with what kept them from matching. */
+  misses(): string;
+}
+
+export function searchOf(match: CompiledMatch, flows: Iterable<HttpFlow>): FlowSearch {
+  const { describe, test } = match;
+  return { describe, test, misses: () => nearestMisses(match, flows) };
+}
+
 /** The error of a wait whose flow failed. It carries the flow. */
 export function failureOf(flow: FlowRecord, what: string): SluiceError | undefined {
   if (flow.error === undefined) return undefined;

@@ -8,6 +8,8 @@ import { describeFlow } from './har/summary.js';
 interface Forbidden {
   match: CompiledMatch;
   hits: Set<HttpFlow>;
+  /** Hits that `verify()` has thrown already. */
+  told: WeakSet<HttpFlow>;
 }
 
 /** What a test must not miss: forbidden flows, and its own hooks, predicates and transforms that threw. */
@@ -18,7 +20,7 @@ export class Verdict {
 
   /** @returns what lifts the ban; what was seen before that still counts */
   forbid(match: CompiledMatch): () => void {
-    const entry: Forbidden = { match, hits: new Set() };
+    const entry: Forbidden = { match, hits: new Set(), told: new WeakSet() };
     this.#forbidden.add(entry);
     let lifted = false;
     const { test } = match;
@@ -41,12 +43,13 @@ export class Verdict {
     for (const entry of this.#forbidden) for (const flow of flows) this.#judge(entry, flow);
     await Promise.all(this.#judging);
     const problems = this.#problems.splice(0);
-    for (const { match, hits } of this.#forbidden) {
+    for (const { match, hits, told } of this.#forbidden) {
       if (hits.size === 0) continue;
       const list = [...hits].map((flow) => `  - ${describeFlow(flow)}`).join('\n');
       problems.push(
         new SluiceError('FORBIDDEN_FLOW', `forbid(${match.describe}): seen all the same:\n${list}`),
       );
+      for (const flow of hits) told.add(flow);
       hits.clear();
     }
     const [only] = problems;
@@ -55,7 +58,7 @@ export class Verdict {
   }
 
   #judge(entry: Forbidden, flow: HttpFlow): void {
-    if (entry.hits.has(flow)) return;
+    if (entry.hits.has(flow) || entry.told.has(flow)) return;
     try {
       const matches = entry.match.test(flow);
       if (matches === true) entry.hits.add(flow);

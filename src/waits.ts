@@ -27,16 +27,21 @@ export interface WaitGoal {
 
 interface Pending {
   readonly goal: WaitGoal;
-  look(flow: FlowRecord): void;
+  /** Returns a promise if the match is judged asynchronously. */
+  look(flow: FlowRecord): Promise<void> | undefined;
   reject(error: Error): void;
 }
 
 export const DEFAULT_TIMEOUT = 30_000;
+/** A timer of Node's can't wait longer; it would fire at once. */
+const LONGEST = 2 ** 31 - 1;
 
 /** Waits for flows. Past flows count, and pending waits are rejected when the proxy or the test ends. */
 export class Waits {
   readonly #pending = new Set<Pending>();
   readonly #listeners = new Set<(flow: FlowRecord, moment: FlowMoment) => void>();
+  /** Why there is nothing to wait for any more. */
+  #closed: string | undefined;
 
   /** @param flows those recorded so far. @param seen describes them, for messages */
   constructor(
@@ -78,15 +83,17 @@ export class Waits {
       const pending: Pending = {
         goal,
         look: (flow) => {
-          if (!goal.reached(flow) && goal.failed?.(flow) === undefined) return;
-          if (after !== undefined && !this.#beganAfter(flow, after)) return;
+          if (!goal.reached(flow) && goal.failed?.(flow) === undefined) return undefined;
+          if (after !== undefined && !this.#beganAfter(flow, after)) return undefined;
           try {
             const matches = goal.match.test(flow);
-            if (typeof matches === 'boolean') judge(flow, matches);
-            else matches.then((result) => judge(flow, result), threw);
+            if (typeof matches !== 'boolean')
+              return matches.then((result) => judge(flow, result)).catch(threw);
+            judge(flow, matches);
           } catch (error) {
             threw(error);
           }
+          return undefined;
         },
         reject: fail,
       };
@@ -95,7 +102,7 @@ export class Waits {
       const aborted = () =>
         fail(signal?.reason instanceof Error ? signal.reason : new Error('the wait was aborted'));
       const timer =
-        timeout === 0 || timeout === Number.POSITIVE_INFINITY
+        timeout === 0 || timeout > LONGEST
           ? undefined
           : setTimeout(() => {
               const message = `${goal.what}: no such flow within ${timeout} ms\n\n${this.seen(goal)}`;
@@ -104,27 +111,58 @@ export class Waits {
       this.#pending.add(pending);
       if (signal?.aborted) aborted();
       else signal?.addEventListener('abort', aborted);
+      const looks: (Promise<void> | undefined)[] = [];
       for (const flow of this.flows()) {
         if (!this.#pending.has(pending)) break;
-        pending.look(flow);
+        looks.push(pending.look(flow));
       }
+      if (this.#closed === undefined) return;
+      const why = this.#closed;
+      Promise.all(looks).then(() => fail(this.#ended(goal, why)), fail);
     });
     // Whoever waits may await later: until then a rejection is not unhandled, it is only early.
     promise.catch(() => undefined);
     return promise;
   }
 
+  /** Waits until something holds that only changes when something goes on. @throws SluiceError WAIT_TIMEOUT saying `late` */
+  until(holds: () => boolean, timeout: number, late: () => string): Promise<void> {
+    if (holds()) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const stop = this.listen(() => {
+        if (!holds()) return;
+        clearTimeout(timer);
+        stop();
+        resolve();
+      });
+      const timer = setTimeout(() => {
+        stop();
+        reject(new SluiceError('WAIT_TIMEOUT', late()));
+      }, timeout);
+    });
+  }
+
   /** Rejects every pending wait with what it waited for, `why`, and what was seen instead. @returns these errors */
   end(why: string): Error[] {
     return [...this.#pending].map(({ goal, reject }) => {
-      const error = new SluiceError('WAIT_ENDED', `${goal.what}: ${why}\n\n${this.seen(goal)}`);
+      const error = this.#ended(goal, why);
       reject(error);
       return error;
     });
   }
 
+  /** As {@link end}, for good: a later wait is answered from the past flows or rejected at once. */
+  close(why: string): Error[] {
+    this.#closed = why;
+    return this.end(why);
+  }
+
   get pending(): number {
     return this.#pending.size;
+  }
+
+  #ended(goal: WaitGoal, why: string): SluiceError {
+    return new SluiceError('WAIT_ENDED', `${goal.what}: ${why}\n\n${this.seen(goal)}`);
   }
 
   #beganAfter(flow: FlowRecord, after: HttpFlow): boolean {
@@ -133,7 +171,8 @@ export class Waits {
 }
 
 function withStackOf(error: Error, origin: Error): Error {
-  const frames = origin.stack?.split('\n').slice(2).join('\n');
+  // Its own line, `for`, and the proxy's method that called it.
+  const frames = origin.stack?.split('\n').slice(3).join('\n');
   if (isSluiceError(error) && frames !== undefined)
     error.stack = `${error.name}: ${error.message}\n${frames}`;
   return error;

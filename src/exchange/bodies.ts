@@ -4,14 +4,16 @@
  */
 import { messageOf } from '../errors.js';
 import { mediaType } from '../flow/content.js';
-import type { FlowRecord } from '../flow/flow.js';
 import type { MessageRecord, RequestRecord, ResponseRecord } from '../flow/message.js';
-import type { TransformContext } from '../flow/types.js';
 import type { Framing } from '../http1/head.js';
 import type { ResolvedOptions } from '../options.js';
+import type { BodyEnd, BodyOutlet, BodySource } from '../stream/body.js';
+import { RelayedBody } from '../stream/relayed-body.js';
 import { Taps } from '../stream/taps.js';
-import { LengthBrokenError } from '../stream/transformed-body.js';
+import { LengthBrokenError, TransformedBody } from '../stream/transformed-body.js';
+import { isLengthKept } from '../stream/transforms.js';
 import type { Exchange } from './exchange.js';
+import { streamedFraming } from './framing.js';
 
 /** The length a body states before it comes. */
 export function lengthOf(framing: Framing): number | undefined {
@@ -19,7 +21,7 @@ export function lengthOf(framing: Framing): number | undefined {
 }
 
 /** What is computed while a streamed body passes. @param received or sent on, by a transform */
-export function streamTaps(message: MessageRecord, options: ResolvedOptions, received = true): Taps {
+function streamTaps(message: MessageRecord, options: ResolvedOptions, received = true): Taps {
   const digest = options.digest !== false;
   const side = received ? message.transfer.received : message.transfer.sent;
   return new Taps(message, side, { body: digest, parts: received, partDigests: digest });
@@ -32,16 +34,66 @@ export function bufferedTaps(message: MessageRecord, options: ResolvedOptions): 
   return new Taps(message, message.transfer.received, { body: false, parts: true, partDigests });
 }
 
-export function transformContext(
-  flow: FlowRecord,
-  message: RequestRecord | ResponseRecord,
-  signal: AbortSignal,
-): TransformContext {
-  return { flow, message, signal };
+/** The framing that a streamed message leaves with. */
+export function framingOf(
+  message: MessageRecord,
+  received: Framing,
+  receiver: { mayChunk: boolean; mayClose: boolean },
+): Framing['kind'] {
+  const { stream } = message;
+  const transformed = typeof stream === 'function';
+  return streamedFraming(received, {
+    transformed,
+    keepsLength: transformed && isLengthKept(stream),
+    ...receiver,
+  });
 }
 
-/** Ends an exchange whose transform threw. */
-export function failedTransform(exchange: Exchange, error: unknown): void {
-  const code = error instanceof LengthBrokenError ? 'LENGTH_BROKEN' : 'TRANSFORM_FAILED';
-  exchange.fail(code, messageOf(error), error);
+export type StreamedBody = RelayedBody | TransformedBody;
+
+/** Where a streamed body comes from and goes to. */
+export interface StreamedWay {
+  source: BodySource;
+  received: Framing;
+  outlet: BodyOutlet;
+  framing: Framing['kind'];
+}
+
+/** Told of a streamed body's ends. */
+export interface StreamedEvents {
+  /** All of it is written but the end. `early`: a transform did not want the rest of the source. */
+  end(end: BodyEnd, body: StreamedBody, early: boolean): void;
+  /** The source has ended; with `early`, after a transform that did not want it to the end. */
+  sourceEnded(early: boolean): void;
+}
+
+/** Sets a streamed body on its way, through its transform if it has one. */
+export function streamBody(
+  exchange: Exchange,
+  message: RequestRecord | ResponseRecord,
+  way: StreamedWay,
+  events: StreamedEvents,
+): StreamedBody {
+  const { source, outlet, received, framing } = way;
+  const { options } = exchange.services;
+  const transform = message.stream;
+  const taps = streamTaps(message, options);
+  if (typeof transform !== 'function') {
+    const relayed = new RelayedBody(message, source, outlet, taps, framing === received.kind, (end) =>
+      exchange.guard(() => events.end(end, relayed, false)),
+    );
+    return relayed;
+  }
+  const bothTaps = { received: taps, sent: streamTaps(message, options, false) };
+  const length = framing === 'length' ? lengthOf(received) : undefined;
+  const body = new TransformedBody(message, source, outlet, bothTaps, length, {
+    end: (end, early) => exchange.guard(() => events.end(end, body, early)),
+    sourceEnded: (early) => exchange.guard(() => events.sourceEnded(early)),
+    failed: (error) => {
+      const code = error instanceof LengthBrokenError ? 'LENGTH_BROKEN' : 'TRANSFORM_FAILED';
+      exchange.fail(code, messageOf(error), error);
+    },
+  });
+  body.start((pieces) => transform(pieces, { flow: exchange.flow, message, signal: body.signal }));
+  return body;
 }

@@ -40,6 +40,8 @@ export class Exchange implements FlowControl {
   /** The answer that a hook or rule gives in the origin's place. */
   answer: RespondInit | undefined;
   #over = false;
+  /** The client had its response and left, before the exchange was over. */
+  #clientLeft = false;
   #responseHookRan = false;
 
   constructor(
@@ -67,6 +69,7 @@ export class Exchange implements FlowControl {
 
   /** Runs a hook and then `next`. While an asynchronous hook runs, `source` is paused. */
   runHook(hook: Exclude<FlowHook, 'error'>, source: BodySource | undefined, next: () => void): void {
+    if (this.#over) return;
     if (hook === 'response') this.#responseHookRan = true;
     this.flow.hook = hook;
     let running: Promise<void> | undefined;
@@ -133,12 +136,13 @@ export class Exchange implements FlowControl {
     this.origin?.release(reusable);
     this.#settle();
     this.services.happened(this.flow, 'complete');
-    this.client.done(this.head.keepAlive && this.response.clientKeepsAlive);
+    this.client.done(this.head.keepAlive && this.response.clientKeepsAlive && !this.#clientLeft);
   }
 
   /** The client has gone. */
   clientGone(why: string, cause?: unknown): void {
-    this.fail('CLIENT_ABORTED', why, cause);
+    if (this.flow.request.complete && this.response.delivered) this.#clientLeft = true;
+    else this.fail('CLIENT_ABORTED', why, cause);
   }
 
   /** Ends the exchange in an error: the peers are told, the record says why, nothing stays open. */

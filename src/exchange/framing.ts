@@ -56,14 +56,20 @@ export function removeProxyFields(headers: Headers): void {
     if (name.length > 6 && /^proxy-/i.test(name)) headers.delete(name);
   }
   if (!headers.has('upgrade')) return;
-  if (/(?:^|,)\s*h2c\s*(?:,|$)/i.test(headers.get('upgrade') ?? '')) {
-    headers.delete('upgrade');
-    headers.delete('http2-settings');
-    const kept = (headers.get('connection') ?? '')
-      .split(',')
-      .map((token) => token.trim())
-      .filter((token) => token !== '' && !/^(?:upgrade|http2-settings)$/i.test(token));
-    if (kept.length === 0) headers.delete('connection');
-    else headers.set('Connection', kept.join(', '));
+  // An upgrade to HTTP/2 would take the exchange out of sight (RFC 7540 section 3.2); other upgrades stay.
+  headers.delete('http2-settings');
+  const upgradeLeft = removeTokens(headers, 'Upgrade', /^h2c$/i);
+  if (upgradeLeft !== undefined) {
+    removeTokens(headers, 'Connection', upgradeLeft ? /^http2-settings$/i : /^(?:upgrade|http2-settings)$/i);
   }
+}
+
+/** Takes tokens out of a list. Returns whether others are left, or `undefined` if there was none to take. */
+function removeTokens(headers: Headers, name: string, unwanted: RegExp): boolean | undefined {
+  const tokens = (headers.get(name) ?? '').split(',').map((token) => token.trim());
+  if (!tokens.some((token) => unwanted.test(token))) return undefined;
+  const kept = tokens.filter((token) => token !== '' && !unwanted.test(token));
+  if (kept.length === 0) headers.delete(name);
+  else headers.set(name, kept.join(', '));
+  return kept.length > 0;
 }

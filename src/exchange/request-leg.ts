@@ -6,14 +6,11 @@ import { OriginFailure, type Route } from '../origin/origins.js';
 import type { ConnectionPin, OriginStream, OutgoingRequest, WholeBody } from '../origin/stream.js';
 import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
 import { CollectedBody, type CollectReceiver } from '../stream/collected-body.js';
-import { RelayedBody } from '../stream/relayed-body.js';
 import { decideStream } from '../stream/rules.js';
-import { TransformedBody } from '../stream/transformed-body.js';
-import { isLengthKept } from '../stream/transforms.js';
 import { AnswerStream } from './answer.js';
-import { bufferedTaps, failedTransform, lengthOf, streamTaps, transformContext } from './bodies.js';
+import { bufferedTaps, framingOf, lengthOf, streamBody } from './bodies.js';
 import type { Exchange } from './exchange.js';
-import { enforceFraming, removeProxyFields, streamedFraming } from './framing.js';
+import { enforceFraming, removeProxyFields } from './framing.js';
 
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
@@ -234,56 +231,27 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
   #streamTo(origin: OriginStream, collected: CollectedBody | undefined): void {
     const { exchange } = this;
     const message = this.#message;
-    const transform = typeof message.stream === 'function' ? message.stream : undefined;
-    const keepsLength = transform !== undefined && isLengthKept(transform);
-    const framing = streamedFraming(exchange.head.framing, {
-      transformed: transform !== undefined,
-      keepsLength,
-      mayChunk: true,
-      mayClose: false,
-    });
-    const head = this.#outgoing(framing, lengthOf(exchange.head.framing));
+    const received = exchange.head.framing;
+    const framing = framingOf(message, received, { mayChunk: true, mayClose: false });
+    const head = this.#outgoing(framing, lengthOf(received));
     exchange.origin = origin;
     origin.attach(exchange.response);
     message.headSent = true;
     const outlet = origin.send(head);
-    const { options } = exchange.services;
-    if (transform === undefined) {
-      const verbatim = framing === exchange.head.framing.kind;
-      const body = new RelayedBody(
-        message,
-        exchange.client,
-        outlet,
-        streamTaps(message, options),
-        verbatim,
-        (end) =>
-          exchange.guard(() => {
-            message.trailers = end.trailers;
-            this.#finishStream(outlet, end, () => body.sentAll());
-          }),
-      );
-      this.#body = body;
-    } else {
-      const taps = { received: streamTaps(message, options), sent: streamTaps(message, options, false) };
-      const length = framing === 'length' ? lengthOf(exchange.head.framing) : undefined;
-      const body = new TransformedBody(message, exchange.client, outlet, taps, length, {
-        // An upload that its transform did not want to the end is read on: the client has to send it all the same.
-        end: (end, early) =>
-          exchange.guard(() => {
-            message.trailers = end.trailers;
-            if (early) outlet.end(undefined, undefined, () => undefined);
-            else this.#finishStream(outlet, end, () => undefined);
-          }),
-        sourceEnded: (early) => {
-          if (early)
-            exchange.guard(() => this.#finishStream(undefined, { lastLine: undefined, trailers: undefined }));
-        },
-        failed: (error) => failedTransform(exchange, error),
-      });
-      this.#body = body;
-      body.start((pieces) => transform(pieces, transformContext(exchange.flow, message, body.signal)));
-    }
-    if (collected !== undefined && this.#body !== undefined) collected.replay(this.#body);
+    const way = { source: exchange.client, received, outlet, framing };
+    const body = streamBody(exchange, message, way, {
+      // An upload that its transform did not want to the end is read on: the client has to send it all the same.
+      end: (end, body, early) => {
+        message.trailers = end.trailers;
+        if (early) outlet.end(undefined, undefined, () => body.sentAll());
+        else this.#finishStream(outlet, end, () => body.sentAll());
+      },
+      sourceEnded: (early) => {
+        if (early) this.#finishStream(undefined, { lastLine: undefined, trailers: undefined });
+      },
+    });
+    this.#body = body;
+    collected?.replay(body);
   }
 
   #finishStream(outlet: BodyOutlet | undefined, end: BodyEnd, sentAll?: () => void): void {
@@ -342,11 +310,17 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
 
   #acquire(fresh: boolean, use: (origin: OriginStream) => void): void {
     const { exchange } = this;
+    // Somebody answered in the origin's place while it was being connected to.
+    const answered = () => exchange.origin instanceof AnswerStream;
     const failed = (error: unknown) => {
+      if (answered()) return;
       const code = error instanceof OriginFailure ? error.code : 'INTERNAL';
       exchange.fail(code, messageOf(error), error instanceof OriginFailure ? error.cause : error);
     };
-    const ready = (origin: OriginStream) => exchange.guard(() => use(origin));
+    const ready = (origin: OriginStream) => {
+      if (answered()) origin.cut();
+      else exchange.guard(() => use(origin));
+    };
     try {
       const origin = exchange.services.acquire(this.#whereTo(), { fresh, pin: this.pin });
       if (origin instanceof Promise) origin.then(ready, failed);

@@ -6,16 +6,13 @@ import { hasToken, type ResponseHead } from '../http1/head.js';
 import type { OriginEvents, OriginStream, WholeBody } from '../origin/stream.js';
 import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
 import { CollectedBody, type CollectReceiver } from '../stream/collected-body.js';
-import { RelayedBody } from '../stream/relayed-body.js';
 import { decideStream } from '../stream/rules.js';
-import { TransformedBody } from '../stream/transformed-body.js';
-import { isLengthKept } from '../stream/transforms.js';
 import { relay } from '../tcp/relay.js';
 import { AnswerStream } from './answer.js';
-import { bufferedTaps, failedTransform, lengthOf, streamTaps, transformContext } from './bodies.js';
+import { bufferedTaps, framingOf, lengthOf, streamBody } from './bodies.js';
 import type { OutgoingResponse } from './client-stream.js';
 import type { Exchange } from './exchange.js';
-import { enforceFraming, streamedFraming } from './framing.js';
+import { enforceFraming } from './framing.js';
 
 /** The response's way from the origin to the client. */
 export class ResponseLeg implements OriginEvents, CollectReceiver {
@@ -25,6 +22,8 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
   ended = false;
   originKeepsAlive = false;
   clientKeepsAlive = false;
+  /** The origin is not needed for the response any more. */
+  #received = false;
   #framing: OutgoingResponse['framing'] = 'none';
   #head: ResponseHead | undefined;
   #body: (BodyEvents & { abort?(error: FlowError): void }) | undefined;
@@ -39,6 +38,13 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
   /** A body whose end is the connection's: cutting it in an orderly way would look complete. */
   get closeDelimited(): boolean {
     return this.headSent && this.#framing === 'close' && !this.ended;
+  }
+
+  /** The client has every octet of a body whose length it knows: what is still to come is on this side only. */
+  get delivered(): boolean {
+    const { response } = this.exchange.flow;
+    if (response?.bodyStatus !== 'streamed' || this.#framing !== 'length' || !this.#received) return false;
+    return response.transfer.sent.bytes === Number(response.headers.get('content-length'));
   }
 
   informational(head: ResponseHead): void {
@@ -93,6 +99,7 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
   }
 
   end(lastLine: string | undefined, trailers: Headers | undefined): void {
+    this.#received = true;
     this.#body?.end(lastLine, trailers);
   }
 
@@ -130,8 +137,8 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
   failed(code: FlowErrorCode, message: string, cause?: unknown): void {
     const { exchange } = this;
     if (exchange.over) return;
-    // Once the response is whole, the connection is only needed for the rest of an upload; the client has it first.
-    if (this.ended && exchange.flow.response?.complete !== true) {
+    // Now the connection is only needed for the rest of an upload, and the client has its response first.
+    if (this.#received && exchange.flow.response?.complete !== true) {
       if (!exchange.flow.request.complete) this.#failure = () => exchange.fail(code, message, cause);
       return;
     }
@@ -174,6 +181,11 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
     exchange.origin?.cut();
     this.#body = undefined;
     this.#collected = undefined;
+    this.#received = false;
+    if (!exchange.flow.request.complete) {
+      const why = 'a hook answered in place of the origin before the request had been sent to its end';
+      this.#failure = () => exchange.fail('ORIGIN_CLOSED', why);
+    }
     const answer = new AnswerStream(exchange.answer ?? {}, exchange.flow.request.method);
     exchange.answer = undefined;
     exchange.origin = answer;
@@ -183,7 +195,8 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
 
   #decided(head: ResponseHead, response: ResponseRecord): void {
     response.streamDecided = true;
-    if (response.stream !== false && head.framing.kind !== 'none') this.#stream(head, response);
+    const hasBody = head.framing.kind !== 'none' && !this.#bodiless(response);
+    if (response.stream !== false && hasBody) this.#stream(head, response);
     else this.#collect(head, response);
   }
 
@@ -219,16 +232,28 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
 
   #wholeFraming(response: ResponseRecord, whole: WholeBody): OutgoingResponse['framing'] {
     const received = this.#head?.framing.kind ?? 'none';
-    const { method } = this.exchange.flow.request;
-    if (method === 'HEAD' || response.status === 204 || response.status === 304) {
-      if (whole.bytes.length > 0)
-        this.exchange.flow.warn(`a body was assigned that ${response.status} to ${method} cannot have`);
+    if (this.#bodiless(response)) {
+      if (whole.bytes.length > 0) {
+        const { flow, head } = this.exchange;
+        flow.warn(`the body is not sent: ${response.status} to ${head.method} cannot have one`);
+        if (response.status === 204) {
+          // RFC 9110 section 8.6: there must not even be the fields that speak of one.
+          response.headers.delete('content-length');
+          response.headers.delete('transfer-encoding');
+        }
+      }
       return 'none';
     }
     if (received === 'chunked' || whole.trailers !== undefined)
       return this.#mayChunk(response) ? 'chunked' : 'length';
     if (received === 'close' && !response.bodyEdited) return 'close';
-    return whole.bytes.length === 0 && received === 'none' && !response.bodyEdited ? 'none' : 'length';
+    // A status or method that was edited may have had no body, and no length: the client must not wait for one.
+    return 'length';
+  }
+
+  /** By what the client asked, whatever became of its request, no body may follow. */
+  #bodiless(response: ResponseRecord): boolean {
+    return this.exchange.head.method === 'HEAD' || response.status === 204 || response.status === 304;
   }
 
   #mayChunk(response: ResponseRecord): boolean {
@@ -240,39 +265,22 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
     const { origin } = exchange;
     if (origin === undefined) throw new Error('a response without an origin');
     response.bodyStatus = 'streamed';
-    const transform = typeof response.stream === 'function' ? response.stream : undefined;
-    const framing = streamedFraming(head.framing, {
-      transformed: transform !== undefined,
-      keepsLength: transform !== undefined && isLengthKept(transform),
-      mayChunk: this.#mayChunk(response),
-      mayClose: true,
-    });
+    const receiver = { mayChunk: this.#mayChunk(response), mayClose: true };
+    const framing = framingOf(response, head.framing, receiver);
     const outlet = exchange.client.respond(this.#outgoing(response, framing, lengthOf(head.framing)));
-    const { options } = exchange.services;
-    if (transform === undefined) {
-      const verbatim = framing === head.framing.kind;
-      const body = new RelayedBody(response, origin, outlet, streamTaps(response, options), verbatim, (end) =>
-        exchange.guard(() => this.#finishStream(response, outlet, end, () => body.sentAll())),
-      );
-      this.#body = body;
-      return;
-    }
-    const taps = { received: streamTaps(response, options), sent: streamTaps(response, options, false) };
-    const length = framing === 'length' ? lengthOf(head.framing) : undefined;
-    const body = new TransformedBody(response, origin, outlet, taps, length, {
-      end: (end, early) =>
-        exchange.guard(() => {
-          if (early) {
-            this.originKeepsAlive = false;
-            origin.cut();
-          }
-          this.#finishStream(response, outlet, end, () => undefined);
-        }),
+    const way = { source: origin, received: head.framing, outlet, framing };
+    this.#body = streamBody(exchange, response, way, {
+      end: (end, body, early) => {
+        if (early) {
+          this.#received = true;
+          this.originKeepsAlive = false;
+          // An upload may still need the connection.
+          if (exchange.flow.request.complete) origin.cut();
+        }
+        this.#finishStream(response, outlet, end, () => body.sentAll());
+      },
       sourceEnded: () => undefined,
-      failed: (error) => failedTransform(exchange, error),
     });
-    this.#body = body;
-    body.start((pieces) => transform(pieces, transformContext(exchange.flow, response, body.signal)));
   }
 
   #finishStream(response: ResponseRecord, outlet: BodyOutlet, end: BodyEnd, sentAll: () => void): void {
@@ -281,9 +289,13 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
     this.exchange.runHook('response', undefined, () => {
       response.bodySent = true;
       this.ended = true;
-      const lastLine = response.trailers === end.trailers ? end.lastLine : undefined;
-      outlet.end(lastLine, response.trailers, (error) => {
-        if (error || exchange.over) return;
+      const edited = response.trailers !== end.trailers;
+      if (edited && this.#framing !== 'chunked')
+        exchange.flow.warn(
+          'response.trailers were assigned to a streamed body without chunks: they have no place',
+        );
+      outlet.end(edited ? undefined : end.lastLine, response.trailers, (error) => {
+        if ((error && !this.delivered) || exchange.over) return;
         sentAll();
         this.#complete(response);
       });

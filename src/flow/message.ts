@@ -87,7 +87,8 @@ export abstract class MessageRecord implements Message {
     return this.#trailers;
   }
 
-  set trailers(value: HeaderList | undefined) {
+  /** Also takes an object of names to values, as `headers` of `respond()` does. */
+  set trailers(value: HeaderList | Record<string, string | string[]> | undefined) {
     if (this.bodySent) {
       this.owner.warn(`${this.kind}.trailers were assigned after the body had been sent and have no effect`);
       return;
@@ -195,8 +196,15 @@ export abstract class MessageRecord implements Message {
   }
 
   #bodyMayChange(): boolean {
-    if (this.bodyStatus === 'streamed' || (this.#stream !== false && this.streamDecided)) {
+    const pending = this.bodyStatus === 'pending';
+    if (this.bodyStatus === 'streamed' || (pending && this.#stream !== false)) {
       this.owner.warn(`${this.kind}.body was assigned, but the body is streamed: the edit has no effect`);
+      return false;
+    }
+    if (pending) {
+      this.owner.warn(
+        `${this.kind}.body was assigned before the body had come: the edit has no effect; assign it in ${this.kind}`,
+      );
       return false;
     }
     if (this.bodySent || this.headSent) {
@@ -323,8 +331,9 @@ function toBuffer(value: Uint8Array | string): Buffer {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }
 
-function copyOf(list: HeaderList): Headers {
+function copyOf(list: HeaderList | Record<string, string | string[]>): Headers {
+  if (!(Symbol.iterator in list)) return Headers.from(list as Record<string, string | string[]>);
   const headers = new Headers();
-  for (const [name, value] of list) headers.append(name, value);
+  for (const [name, value] of list as HeaderList) headers.append(name, value);
   return headers;
 }

@@ -26,6 +26,7 @@ export class PieceLog implements Pieces {
   addPiece(size: number): void {
     this.#log ??= [];
     this.#count++;
+    if (this.#truncated) return;
     const last = this.#log.length - 2;
     if (last >= 0 && this.#log[last] === size) {
       this.#log[last + 1] = (this.#log[last + 1] ?? 0) + 1;

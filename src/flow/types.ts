@@ -86,8 +86,9 @@ export type BodyStatus = 'pending' | 'recorded' | 'streamed';
 /** What a request and a response have in common. */
 export interface Message {
   readonly headers: HeaderList;
-  /** Fields after a chunked body; present once they arrived, or once assigned. */
-  trailers?: HeaderList;
+  /** Fields after a chunked body; present once they arrived, or once assigned, as a list or an object of them. */
+  get trailers(): HeaderList | undefined;
+  set trailers(value: HeaderList | Record<string, string | string[]> | undefined);
   /**
    * `false`: buffered and recorded; `true`: passed on as it arrives and not recorded; or a transform. Decided before
    * the first body byte, at the latest in the `requestHeaders` / `responseHeaders` hook.

@@ -35,6 +35,8 @@ export class Http1Client implements ClientStream {
   #lingering = false;
   #connectTo: Authority | undefined;
   #detached = false;
+  /** A body is under way whose end is the connection's: an orderly close would make it look complete. */
+  #untilClose = false;
   readonly #pin: ConnectionPin = { pinned: undefined };
   version = '1.1';
 
@@ -75,7 +77,7 @@ export class Http1Client implements ClientStream {
   /** Ends the exchange in flight and the connection. */
   close(): void {
     this.#exchange?.fail('PROXY_CLOSED', 'the proxy was closed');
-    this.transport.destroy();
+    this.#drop();
   }
 
   pause(): void {
@@ -101,6 +103,7 @@ export class Http1Client implements ClientStream {
   }
 
   respond(head: OutgoingResponse): BodyOutlet {
+    this.#untilClose = head.framing === 'close';
     this.transport.write(headText(head));
     this.#outlet = new Http1Outlet(this.transport, head.framing);
     return this.#outlet;
@@ -119,8 +122,11 @@ export class Http1Client implements ClientStream {
   }
 
   done(keepAlive: boolean): void {
+    this.#untilClose = false;
     this.#exchange = undefined;
     this.#outlet = undefined;
+    // The connection is somebody else's by now.
+    if (this.#detached) return;
     if (!keepAlive || this.transport.closed) {
       this.#linger();
       return;
@@ -134,7 +140,7 @@ export class Http1Client implements ClientStream {
     this.#exchange = undefined;
     this.#outlet = undefined;
     if (how === 'now') {
-      this.transport.destroy();
+      this.#drop();
     } else if (how === 'short') {
       this.#linger();
     } else {
@@ -266,8 +272,14 @@ export class Http1Client implements ClientStream {
     this.#destroyLater();
   }
 
+  #drop(): void {
+    if (this.#untilClose) this.transport.reset();
+    else this.transport.destroy();
+  }
+
   #destroyLater(): void {
-    const timer = setTimeout(() => this.transport.destroy(), LINGER);
+    if (this.transport.closed) return;
+    const timer = setTimeout(() => this.#drop(), LINGER);
     this.transport.socket.once('close', () => clearTimeout(timer));
   }
 

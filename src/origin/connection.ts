@@ -55,6 +55,7 @@ export class OriginConnection implements OriginStream {
   /** The 101 that answered it; told when what follows it has been put aside. */
   #upgraded: ResponseHead | undefined;
   #answered = false;
+  #detached = false;
   #served = 0;
   #pinned = false;
   #keepAliveMs: number;
@@ -70,6 +71,7 @@ export class OriginConnection implements OriginStream {
     const via = setup.via === undefined ? {} : { via: setup.via };
     this.info = { address, port, tls: setup.tls, reused: false, ...via };
     this.#transport = new Transport(socket, raw, buffers);
+    this.#transport.hearLastWords();
     this.#parser = new ResponseParser({
       head: (head) => this.#head(head),
       chunk: (size, line) => this.#events?.chunk(size, line),
@@ -147,6 +149,8 @@ export class OriginConnection implements OriginStream {
   }
 
   release(reusable: boolean): void {
+    // The connection is somebody else's by now.
+    if (this.#detached) return;
     this.#events = undefined;
     this.#outlet = undefined;
     const clean = this.#rest.length === 0 && this.#parser.idle && !this.#ended && !this.#paused;
@@ -172,6 +176,7 @@ export class OriginConnection implements OriginStream {
   }
 
   detach(): Detached {
+    this.#detached = true;
     this.#events = undefined;
     const rest = this.#rest;
     this.#rest = EMPTY;

@@ -50,9 +50,11 @@ export class HostMap {
 
   find(host: string, port: number): MappedHost | undefined {
     let best: Entry | undefined;
+    // Globs of hosts have IPv6 addresses as URLs do.
+    const name = host.includes(':') ? `[${host}]` : host;
     for (const entry of this.#entries) {
       if (entry.port !== undefined && entry.port !== port) continue;
-      if (!entry.regExp.test(host)) continue;
+      if (!entry.regExp.test(name)) continue;
       if (best === undefined || weight(entry) >= weight(best)) best = entry;
     }
     return best?.target;

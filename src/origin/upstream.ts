@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { ProtocolError, type ResponseHead } from '../http1/head.js';
 import { ResponseParser } from '../http1/parser.js';
 import type { UpstreamProxy } from '../options.js';
@@ -148,7 +149,7 @@ function bypassEntry(entry: string): (host: string, port: number) => boolean {
   return (host, port) => {
     if (onlyPort !== undefined && onlyPort !== port) return false;
     if (name === '*') return true;
-    if (name === '<local>') return !host.includes('.');
+    if (name === '<local>') return !host.includes('.') && isIP(host) === 0;
     return host === name || host.endsWith(name.startsWith('.') ? name : `.${name}`);
   };
 }

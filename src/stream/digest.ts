@@ -15,16 +15,15 @@ export class ContentDigest {
   readonly #hash: Hash = createHash('sha256');
   readonly #result: Promise<{ bytes: number; sha256: string } | undefined>;
   #bytes = 0;
-  #failed = false;
+  /** Nothing more is decoded: it failed, or the content ended before the octets did. */
+  #over = false;
 
   private constructor(first: Transform, decoders: Transform[]) {
     this.#decoders = decoders;
     const last = decoders.at(-1) ?? first;
     this.#result = new Promise((resolve) => {
       const fail = () => {
-        this.#failed = true;
-        for (const decoder of decoders) decoder.destroy();
-        this.onDrain?.();
+        this.#stop();
         resolve(undefined);
       };
       for (const [i, decoder] of decoders.entries()) {
@@ -36,7 +35,10 @@ export class ContentDigest {
         this.#bytes += content.length;
         this.#hash.update(content);
       });
-      last.on('end', () => resolve({ bytes: this.#bytes, sha256: this.#hash.digest('hex') }));
+      last.on('end', () => {
+        this.#stop();
+        resolve({ bytes: this.#bytes, sha256: this.#hash.digest('hex') });
+      });
     });
     first.on('drain', () => this.onDrain?.());
   }
@@ -51,19 +53,25 @@ export class ContentDigest {
   /** @param bytes stay as they are until decoded: give a copy of what is used again */
   write(bytes: Buffer): boolean {
     const first = this.#decoders[0];
-    if (this.#failed || first === undefined) return true;
+    if (this.#over || first === undefined) return true;
     first.write(bytes);
     return first.writableLength < MAX_WAITING;
   }
 
   /** The body is over: the content's count and digest, or `undefined` if it could not be decoded. */
   finish(): Promise<{ bytes: number; sha256: string } | undefined> {
-    if (!this.#failed) this.#decoders[0]?.end();
+    if (!this.#over) this.#decoders[0]?.end();
     return this.#result;
   }
 
   /** The body will not be completed. */
   destroy(): void {
     for (const decoder of this.#decoders) decoder.destroy();
+  }
+
+  #stop(): void {
+    this.#over = true;
+    this.destroy();
+    this.onDrain?.();
   }
 }

@@ -43,7 +43,8 @@ export class PieceQueue implements AsyncIterableIterator<Buffer> {
   #wanted = PIECE_SIZE;
   #chunked = false;
   #chunkLeft = 0;
-  #queued = 0;
+  /** Octets of the pieces that are ready. What is being assembled does not count: it must be able to get whole. */
+  #waiting = 0;
   #full = false;
   #ended = false;
   #failure: { error: unknown } | undefined;
@@ -66,7 +67,6 @@ export class PieceQueue implements AsyncIterableIterator<Buffer> {
   push(bytes: Buffer): void {
     if (this.#ended) return;
     this.#arrivals++;
-    this.#queued += bytes.length;
     let at = 0;
     while (at < bytes.length) {
       const to = Math.min(bytes.length, at + this.#wanted - this.#assembled);
@@ -77,7 +77,7 @@ export class PieceQueue implements AsyncIterableIterator<Buffer> {
       if (this.#assembled === this.#wanted) this.#completePiece();
     }
     this.#watch();
-    if (!this.#full && this.#queued > HIGH_WATER) this.#setFull(true);
+    if (!this.#full && this.#waiting > HIGH_WATER) this.#setFull(true);
   }
 
   end(): void {
@@ -122,6 +122,7 @@ export class PieceQueue implements AsyncIterableIterator<Buffer> {
   #completePiece(): void {
     const [only] = this.#parts;
     this.#ready.push(this.#parts.length === 1 && only !== undefined ? only : Buffer.concat(this.#parts));
+    this.#waiting += this.#assembled;
     if (this.#chunked) {
       this.#chunkLeft -= this.#assembled;
       this.#wanted = Math.min(this.#chunkLeft, MAX_CHUNK_PIECE);
@@ -152,14 +153,14 @@ export class PieceQueue implements AsyncIterableIterator<Buffer> {
       this.#ready.length = 0;
       this.#readyAt = 0;
     }
-    this.#queued -= piece.length;
-    if (this.#full && this.#queued < LOW_WATER) this.#setFull(false);
+    this.#waiting -= piece.length;
+    if (this.#full && this.#waiting < LOW_WATER) this.#setFull(false);
     return piece;
   }
 
   #watch(): void {
-    if (this.#chunked || this.#assembled === 0 || this.#waiters.length === 0) return;
     this.#stopTimer();
+    if (this.#chunked || this.#assembled === 0 || this.#waiters.length === 0) return;
     this.#timer = this.#clock.setTimeout(() => {
       this.#timer = undefined;
       const seen = this.#arrivals;
@@ -186,7 +187,7 @@ export class PieceQueue implements AsyncIterableIterator<Buffer> {
     this.#readyAt = 0;
     this.#parts = [];
     this.#assembled = 0;
-    this.#queued = 0;
+    this.#waiting = 0;
     if (this.#full) this.#setFull(false);
   }
 }

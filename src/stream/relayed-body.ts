@@ -4,6 +4,7 @@ import { PieceLog } from '../flow/pieces.js';
 import { now } from '../flow/transfer.js';
 import type { BodyEnd, BodyEvents, BodyOutlet, BodySource } from './body.js';
 import type { Taps } from './taps.js';
+import { Valve } from './valve.js';
 
 /**
  * A streamed body without a transform: its octets leave as they arrive, and only counts and digests stay. Where the
@@ -14,7 +15,8 @@ export class RelayedBody implements BodyEvents {
   /** Body octets told but not yet part of a write. */
   #unwritten = 0;
   #chunked = false;
-  #waiting = false;
+  #aborted = false;
+  readonly #valve: Valve;
 
   constructor(
     private readonly message: MessageRecord,
@@ -28,7 +30,9 @@ export class RelayedBody implements BodyEvents {
     const { received, sent } = message.transfer;
     received.follow(this.#log);
     sent.follow(this.#log);
-    outlet.onDrain = taps.onDrain = () => this.#go();
+    this.#valve = new Valve(source);
+    outlet.onDrain = () => this.#valve.set('outlet', false);
+    taps.onDrain = () => this.#valve.set('taps', false);
   }
 
   chunk(size: number, _line: Buffer): void {
@@ -41,7 +45,7 @@ export class RelayedBody implements BodyEvents {
     transfer.firstByteAt ??= now();
     transfer.received.bytes += end - start;
     if (!this.#chunked) this.#log.addOctets(end - start);
-    if (!this.taps.idle && !this.taps.write(bytes.subarray(start, end))) this.#wait();
+    if (!this.taps.idle && !this.taps.write(bytes.subarray(start, end))) this.#valve.set('taps', true);
     if (this.verbatim) {
       this.#unwritten += end - start;
       return;
@@ -62,7 +66,11 @@ export class RelayedBody implements BodyEvents {
     this.message.transfer.received.end();
     const slow = this.taps.finish();
     if (slow === undefined) this.onEnd({ lastLine, trailers });
-    else slow.then(() => this.onEnd({ lastLine, trailers }));
+    else {
+      slow.then(() => {
+        if (!this.#aborted) this.onEnd({ lastLine, trailers });
+      });
+    }
   }
 
   /** Every octet has been written: the sent side is the received one. */
@@ -72,6 +80,7 @@ export class RelayedBody implements BodyEvents {
   }
 
   abort(): void {
+    this.#aborted = true;
     this.outlet.onDrain = undefined;
     this.taps.onDrain = undefined;
     this.taps.destroy();
@@ -86,17 +95,6 @@ export class RelayedBody implements BodyEvents {
     };
     const part = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
     const roomLeft = raw ? this.outlet.raw(part, written) : this.outlet.piece(part, written);
-    if (!roomLeft) this.#wait();
-  }
-
-  #wait(): void {
-    this.#waiting = true;
-    this.source.pause();
-  }
-
-  #go(): void {
-    if (!this.#waiting) return;
-    this.#waiting = false;
-    this.source.resume();
+    if (!roomLeft) this.#valve.set('outlet', true);
   }
 }

@@ -1,3 +1,4 @@
+import type { FlowError } from '../errors.js';
 import type { Headers } from '../flow/headers.js';
 import type { MessageRecord } from '../flow/message.js';
 import { PieceLog } from '../flow/pieces.js';
@@ -5,6 +6,7 @@ import { now } from '../flow/transfer.js';
 import type { BodyEnd, BodyEvents, BodyOutlet, BodySource } from './body.js';
 import { PieceQueue } from './piece-queue.js';
 import type { Taps } from './taps.js';
+import { Valve } from './valve.js';
 
 /** A transform yielded more or fewer octets than Content-Length promises. */
 export class LengthBrokenError extends Error {}
@@ -29,6 +31,10 @@ export class TransformedBody implements BodyEvents {
   /** The source's end, once it has come. */
   #sourceEnd: BodyEnd | undefined;
   #over = false;
+  /** Holds the source back. */
+  readonly #inflow: Valve;
+  /** Holds the transform back. */
+  readonly #outflow: Valve;
   #drained: (() => void) | undefined;
 
   constructor(
@@ -43,20 +49,24 @@ export class TransformedBody implements BodyEvents {
     const { received, sent } = message.transfer;
     received.follow(this.#log);
     sent.follow(this.#sentLog);
-    outlet.onDrain = taps.sent.onDrain = () => this.#drained?.();
-    this.#queue.onFull = (full) => (full ? source.pause() : source.resume());
+    this.#inflow = new Valve(source);
+    this.#queue.onFull = (full) => this.#inflow.set('transform', full);
+    taps.received.onDrain = () => this.#inflow.set('taps', false);
+    this.#outflow = new Valve({ pause: () => undefined, resume: () => this.#drained?.() });
+    outlet.onDrain = () => this.#outflow.set('outlet', false);
+    taps.sent.onDrain = () => this.#outflow.set('taps', false);
   }
 
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
 
-  /** Starts the transform. */
+  /** Starts the transform, once whoever sets the body up is done with it. */
   start(transform: (pieces: AsyncIterable<Buffer>) => AsyncIterable<Uint8Array | string>): void {
-    this.#pump(transform).catch((error: unknown) => {
+    const started = Promise.resolve().then(() => (this.#over ? undefined : this.#pump(transform)));
+    started.catch((error: unknown) => {
       if (this.#over) return;
-      this.#over = true;
-      this.#queue.fail(error);
+      this.#stop(error);
       this.events.failed(error);
     });
   }
@@ -73,7 +83,7 @@ export class TransformedBody implements BodyEvents {
     transfer.received.bytes += end - start;
     if (!this.#chunked) this.#log.addOctets(end - start);
     const part = bytes.subarray(start, end);
-    this.taps.received.write(part);
+    if (!this.taps.received.write(part)) this.#inflow.set('taps', true);
     // A transform may keep its pieces for good, so it never gets octets of a buffer that is used again.
     this.#queue.push(Buffer.from(part));
   }
@@ -95,9 +105,20 @@ export class TransformedBody implements BodyEvents {
     else slow.then(ended);
   }
 
-  /** The message is aborted: `next()` rejects with `error`, and the transform's `return()` is called, not waited for. */
-  abort(error: unknown): void {
-    if (this.#over) return;
+  /** Every octet has been written. */
+  sentAll(): void {
+    this.message.transfer.sent.end();
+  }
+
+  /** The message is aborted: `next()` rejects, and the transform's `return()` is called, not waited for. */
+  abort({ code, message, cause }: FlowError): void {
+    const { sent } = this.message.transfer;
+    sent.setSha256(undefined);
+    sent.setDecoded(undefined);
+    if (!this.#over) this.#stop(Object.assign(new Error(message, { cause }), { code }));
+  }
+
+  #stop(error: unknown): void {
     this.#over = true;
     this.outlet.onDrain = undefined;
     this.#abort.abort(error);
@@ -105,8 +126,11 @@ export class TransformedBody implements BodyEvents {
     this.taps.received.destroy();
     this.taps.sent.destroy();
     this.#drained?.();
-    // What a finally block throws now has no message to fail any more; the flow's error is the cause of it all.
-    this.#iterator?.return?.().then(undefined, () => undefined);
+    const iterator = this.#iterator;
+    // What it throws now has no message to fail any more; the flow's error is the cause of it all.
+    Promise.resolve()
+      .then(() => iterator?.return?.())
+      .then(undefined, () => undefined);
   }
 
   async #pump(
@@ -120,14 +144,15 @@ export class TransformedBody implements BodyEvents {
     this.#iterator = iterator;
     let yielded = 0;
     for (;;) {
-      const result = await iterator.next();
+      const result = await this.#next(iterator);
       if (this.#over) return;
       if (result.done === true) break;
       const bytes = toBytes(result.value);
       if (bytes.length === 0) continue;
       yielded += bytes.length;
       if (this.length !== undefined && yielded > this.length) throw this.#lengthBroken(`${yielded} or more`);
-      if (!this.#write(bytes)) await this.#drain();
+      this.#write(bytes);
+      if (this.#outflow.closed) await this.#drain();
       if (this.#over) return;
     }
     if (this.length !== undefined && yielded !== this.length) throw this.#lengthBroken(`${yielded}`);
@@ -140,14 +165,28 @@ export class TransformedBody implements BodyEvents {
     this.events.end(this.#sourceEnd ?? { lastLine: undefined, trailers: undefined }, early);
   }
 
-  #write(bytes: Buffer): boolean {
+  /** One that ended, or failed, by itself gets no `return()`. */
+  async #next(
+    iterator: AsyncIterator<Uint8Array | string>,
+  ): Promise<IteratorResult<Uint8Array | string, unknown>> {
+    try {
+      const result = await iterator.next();
+      if (result.done === true) this.#iterator = undefined;
+      return result;
+    } catch (error) {
+      this.#iterator = undefined;
+      throw error;
+    }
+  }
+
+  #write(bytes: Buffer): void {
     const { sent } = this.message.transfer;
     this.#sentLog.addPiece(bytes.length);
-    const roomForTaps = this.taps.sent.write(bytes);
+    if (!this.taps.sent.write(bytes)) this.#outflow.set('taps', true);
     const roomLeft = this.outlet.piece(bytes, (error) => {
       if (!error) sent.bytes += bytes.length;
     });
-    return roomLeft && roomForTaps;
+    if (!roomLeft) this.#outflow.set('outlet', true);
   }
 
   #drain(): Promise<void> {

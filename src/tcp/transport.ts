@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { LastWords } from './last-words.js';
 import type { ReadBuffers } from './read-buffers.js';
 
 /** What a transport tells its owner. */
@@ -28,6 +29,7 @@ export class Transport {
   #error: Error | undefined;
   #buffers: ReadBuffers | undefined;
   #closed = false;
+  #lastWords: LastWords | undefined;
 
   /** @param raw the TCP socket below `socket`, if that is a TLS one */
   constructor(socket: Socket, raw: Socket = socket, buffers?: ReadBuffers) {
@@ -36,12 +38,17 @@ export class Transport {
     this.#buffers = buffers;
     socket.setNoDelay(true);
     if (buffers === undefined) socket.on('data', this.#onData);
-    else buffers.onRead = (bytes) => this.#events?.data(bytes);
+    else buffers.onRead = this.#onData;
     socket.on('end', this.#onEnd);
     socket.on('drain', this.#onDrain);
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
     if (raw !== socket) raw.on('error', this.#onError);
+  }
+
+  /** When a write fails, what the peer had sent before is still told. */
+  hearLastWords(): void {
+    this.#lastWords = new LastWords(this.socket);
   }
 
   /** Hands what happens from now on to `events`. */
@@ -59,13 +66,14 @@ export class Transport {
   }
 
   write(data: Buffer | string, written: Written = NOOP): boolean {
-    if (this.socket.destroyed || this.socket.writableEnded) {
-      queueMicrotask(() => written(new Error('the connection is closed')));
+    const lastWords = this.#lastWords;
+    if (this.socket.destroyed || this.socket.writableEnded || lastWords?.error !== undefined) {
+      queueMicrotask(() => written(lastWords?.error ?? new Error('the connection is closed')));
       return true;
     }
-    return typeof data === 'string'
-      ? this.socket.write(data, 'latin1', written)
-      : this.socket.write(data, written);
+    const told: Written =
+      lastWords === undefined || written === NOOP ? written : (error) => written(error ?? lastWords.error);
+    return typeof data === 'string' ? this.socket.write(data, 'latin1', told) : this.socket.write(data, told);
   }
 
   cork(): void {
@@ -77,10 +85,12 @@ export class Transport {
   }
 
   pause(): void {
+    this.#lastWords?.pause();
     this.socket.pause();
   }
 
   resume(): void {
+    this.#lastWords?.resume();
     if (!this.socket.destroyed) this.socket.resume();
   }
 
@@ -121,8 +131,14 @@ export class Transport {
       : { socket: this.socket, buffers: this.#buffers };
   }
 
-  readonly #onData = (bytes: Buffer) => this.#events?.data(bytes);
-  readonly #onEnd = () => this.#events?.end();
+  readonly #onData = (bytes: Buffer) => {
+    this.#lastWords?.heard();
+    this.#events?.data(bytes);
+  };
+  readonly #onEnd = () => {
+    // Behind a reset there is an end of file that is none.
+    if (this.#lastWords?.error === undefined) this.#events?.end();
+  };
   readonly #onDrain = () => this.#events?.drain();
   readonly #onError = (error: Error) => {
     this.#error ??= error;

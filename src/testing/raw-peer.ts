@@ -4,6 +4,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export type Ending = 'fin' | 'rst' | 'closed here';
 
 interface Want {
+  /** Not worth a look with fewer octets. */
+  atLeast: number;
   /** Octets to take from what is unread; `undefined` if there are not enough. */
   find(unread: Buffer): number | undefined;
   what: string;
@@ -19,6 +21,7 @@ export class RawPeer {
   readonly ending: Promise<Ending>;
   ended: Ending | undefined;
   #parts: Buffer[] = [];
+  #pending = 0;
   #want: Want | undefined;
   #settle: (ending: Ending) => void = () => undefined;
 
@@ -33,6 +36,7 @@ export class RawPeer {
     socket.on('data', (bytes: Buffer) => {
       this.total += bytes.length;
       this.#parts.push(bytes);
+      this.#pending += bytes.length;
       this.#serve();
     });
     socket.on('end', () => this.#end('fin'));
@@ -64,7 +68,8 @@ export class RawPeer {
       const at = unread.indexOf(wanted, 0, 'latin1');
       return at === -1 ? undefined : at + wanted.length;
     };
-    return this.#take(find, typeof wanted === 'number' ? `${wanted} octets` : JSON.stringify(wanted));
+    const what = typeof wanted === 'number' ? `${wanted} octets` : JSON.stringify(wanted);
+    return this.#take(find, typeof wanted === 'number' ? wanted : wanted.length, what);
   }
 
   /** Takes a head: start line and fields, with the empty line. */
@@ -76,7 +81,7 @@ export class RawPeer {
   async rest(): Promise<Buffer> {
     await this.ending;
     const rest = this.unread;
-    this.#parts = [];
+    this.#keep([]);
     return rest;
   }
 
@@ -110,10 +115,10 @@ export class RawPeer {
     return `${this.name}: received ${this.total}, ${this.ended ?? 'open'}${waiting}; unread ${tail}`;
   }
 
-  #take(find: Want['find'], what: string): Promise<Buffer> {
+  #take(find: Want['find'], atLeast: number, what: string): Promise<Buffer> {
     if (this.#want !== undefined) throw new Error(`${this.name}: two reads at once`);
     return new Promise((resolve, reject) => {
-      this.#want = { find, what, resolve, reject };
+      this.#want = { find, atLeast, what, resolve, reject };
       this.#serve();
     });
   }
@@ -121,11 +126,13 @@ export class RawPeer {
   #serve(): void {
     const want = this.#want;
     if (want === undefined) return;
+    // Joining what came for each octet that comes would take for ever with large bodies.
+    if (this.#pending < want.atLeast && this.ended === undefined) return;
     const { unread } = this;
     const size = want.find(unread);
     if (size !== undefined) {
       this.#want = undefined;
-      this.#parts = [unread.subarray(size)];
+      this.#keep([unread.subarray(size)]);
       want.resolve(unread.subarray(0, size));
     } else if (this.ended !== undefined) {
       this.#want = undefined;
@@ -133,6 +140,11 @@ export class RawPeer {
         new Error(`the connection ended (${this.ended}) before ${want.what} came. ${this.describe()}`),
       );
     }
+  }
+
+  #keep(parts: Buffer[]): void {
+    this.#parts = parts;
+    this.#pending = parts.reduce((sum, part) => sum + part.length, 0);
   }
 
   #end(ending: Ending): void {

@@ -28,7 +28,7 @@ export interface Exchanging {
 
 const HOOKS = ['requestHeaders', 'request', 'responseHeaders', 'response', 'error'] as const;
 /** A test that has not ended by then hangs, in milliseconds. */
-const PATIENCE = 10_000;
+const PATIENCE = 30_000;
 
 /** Runs `play` with a proxy and an origin, and closes everything afterwards. A test that hangs says what it waits for. */
 export async function withProxy(options: ProxyOptions, play: (stage: Stage) => Promise<void>): Promise<void> {
@@ -112,4 +112,14 @@ export async function withProxy(options: ProxyOptions, play: (stage: Stage) => P
     origin.close();
     await proxy.close();
   }
+}
+
+/** What `verify()` throws: a transform that throws must fail the test. */
+export async function problemOf(proxy: RecordingProxy): Promise<unknown> {
+  try {
+    await proxy.verify();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
 }

@@ -1,0 +1,2 @@
+export type { RecordingProxy } from 'sluice';
+export { expect, test } from 'sluice/playwright';

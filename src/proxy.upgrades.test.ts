@@ -1,0 +1,171 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, it } from 'node:test';
+import type tls from 'node:tls';
+import { expect } from 'expect';
+import { WebSocket, WebSocketServer } from 'ws';
+import { openTls, openTunnel, TlsOrigin } from './listen/testing/tunnels.js';
+import { type Stage, withProxy } from './testing/with-proxy.js';
+
+const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket';
+const SWITCHED = `HTTP/1.1 101 Switching Protocols\r\nUPGRADE: websocket\r\nConnection: Upgrade\r\n\r\n`;
+
+/** A WebSocket server that greets at once, with the very packet that holds its 101, and echoes. */
+async function withEcho(server: http.Server, play: (port: number) => Promise<void>): Promise<void> {
+  const sockets = new WebSocketServer({ server });
+  sockets.on('connection', (socket) => {
+    socket.send('welcome');
+    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    await play((server.address() as AddressInfo).port);
+  } finally {
+    for (const socket of sockets.clients) socket.terminate();
+    server.close();
+  }
+}
+
+/** Exchanges messages of all sizes, both kinds, and closes with a code. */
+async function converses(socket: WebSocket): Promise<void> {
+  const received: (string | Buffer)[] = [];
+  socket.on('message', (data: Buffer, isBinary) => received.push(isBinary ? data : data.toString()));
+  await once(socket, 'open');
+  const big = Buffer.alloc(200_000, 'b');
+  socket.send('hello');
+  socket.send(big);
+  while (received.length < 3) await once(socket, 'message');
+  expect(received).toEqual(['welcome', 'hello', big]);
+  socket.close(4001, 'done');
+  const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
+  expect([code, reason.toString()]).toEqual([4001, 'done']);
+}
+
+/** A connection for `ws` to speak over, where it does not know of proxies. */
+const over = (socket: tls.TLSSocket | import('node:net').Socket) => ({
+  createConnection: () => socket.removeAllListeners('data'),
+});
+
+describe('upgrades', () => {
+  it('a WebSocket in absolute form', () =>
+    withEcho(http.createServer(), (port) =>
+      withProxy({}, async (stage) => {
+        const peer = new WebSocket(`ws://127.0.0.1:${stage.proxy.port}/`, {
+          headers: { Host: `127.0.0.1:${port}` },
+          finishRequest: (request) => {
+            request.path = `http://127.0.0.1:${port}/chat`;
+            request.end();
+          },
+        });
+        await converses(peer);
+        await switched(stage, `http://127.0.0.1:${port}/chat`);
+      }),
+    ));
+
+  it('a WebSocket through CONNECT', () =>
+    withEcho(http.createServer(), (port) =>
+      withProxy({}, async (stage) => {
+        const { socket } = await openTunnel(stage, `127.0.0.1:${port}`);
+        await converses(new WebSocket(`ws://127.0.0.1:${port}/chat`, over(socket)));
+        await switched(stage, `http://127.0.0.1:${port}/chat`);
+      }),
+    ));
+
+  it('a WebSocket over TLS', async () => {
+    const origin = await TlsOrigin.listen('app.test');
+    const server = http.createServer();
+    try {
+      await withEcho(server, () =>
+        withProxy({ hosts: { 'app.test': origin.host }, upstreamCa: origin.ca }, async (stage) => {
+          const { socket } = await openTls(stage, 'app.test');
+          const client = new WebSocket('ws://app.test/chat', over(socket));
+          server.emit('connection', (await origin.accept()).socket.removeAllListeners('data'));
+          await converses(client);
+          await switched(stage, 'https://app.test/chat');
+        }),
+      );
+    } finally {
+      origin.close();
+    }
+  });
+
+  it('octets that come with the 101 are not lost, from either side', () =>
+    withProxy({}, async (stage) => {
+      const head = `GET http://{origin}/ HTTP/1.1\r\nHost: {origin}\r\n${UPGRADE}`;
+      const { client, upstream } = await stage.exchange(head, 'too early');
+      await upstream.send(SWITCHED, 'at once');
+      const expected = `${SWITCHED}at once`;
+      expect((await client.read(expected.length)).toString()).toBe(expected);
+      expect((await upstream.read(9)).toString()).toBe('too early');
+      client.end();
+      expect(await upstream.ending).toBe('fin');
+      await upstream.send('bye');
+      upstream.end();
+      expect((await client.rest()).toString()).toBe('bye');
+    }));
+
+  it('octets that come with the 101 wait for an asynchronous hook', () =>
+    withProxy({}, async (stage) => {
+      stage.proxy.on('responseHeaders', async (flow) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        flow.response.headers.set('X-Seen', 'yes');
+      });
+      stage.proxy.on('response', () => new Promise((resolve) => setImmediate(resolve)));
+      const head = `GET http://{origin}/ HTTP/1.1\r\nHost: {origin}\r\n${UPGRADE}`;
+      const { client, upstream } = await stage.exchange(head);
+      await upstream.send(SWITCHED, 'at once');
+      expect(await client.head()).toContain('X-Seen: yes\r\n');
+      expect((await client.read(7)).toString()).toBe('at once');
+    }));
+
+  it('a client that resets while a hook runs on the 101 ends the upgrade', () =>
+    withProxy({}, async (stage) => {
+      let go: () => void = () => undefined;
+      const asked = new Promise<void>((resolve) => {
+        stage.proxy.on('response', () => {
+          resolve();
+          return new Promise<void>((end) => {
+            go = end;
+          });
+        });
+      });
+      const head = `GET http://{origin}/ HTTP/1.1\r\nHost: {origin}\r\n${UPGRADE}`;
+      const { client, upstream } = await stage.exchange(head);
+      await upstream.send(SWITCHED);
+      await asked;
+      client.reset();
+      // The proxy has seen the reset before it serves this.
+      await stage.exchange('GET http://{origin}/2 HTTP/1.1\r\nHost: {origin}');
+      go();
+      await upstream.ending;
+    }));
+
+  it('a refused upgrade is relayed, and the connection goes on', () =>
+    withProxy({}, async (stage) => {
+      const head = `GET http://{origin}/ HTTP/1.1\r\nHost: {origin}\r\n${UPGRADE}`;
+      const { client, upstream } = await stage.exchange(head);
+      const refusal = 'HTTP/1.1 426 Upgrade Required\r\nUpgrade: foo\r\nContent-Length: 2\r\n\r\nno';
+      await upstream.send(refusal);
+      expect((await client.read(refusal.length)).toString()).toBe(refusal);
+      await client.send(`GET http://${stage.origin.host}/2 HTTP/1.1\r\nHost: ${stage.origin.host}\r\n\r\n`);
+      expect(await upstream.head()).toContain('GET /2');
+      expect((await stage.over()).response?.text()).toBe('no');
+    }));
+
+  it('a 101 that nobody asked for is refused', () =>
+    withProxy({}, async (stage) => {
+      const { client, upstream } = await stage.exchange('GET http://{origin}/ HTTP/1.1\r\nHost: {origin}');
+      await upstream.send(SWITCHED);
+      expect(await client.head()).toContain('502 Bad Gateway');
+      expect((await stage.over()).error?.code).toBe('ORIGIN_PROTOCOL');
+    }));
+});
+
+async function switched(stage: Stage, url: string): Promise<void> {
+  const flow = await stage.over();
+  expect(flow.error).toBeUndefined();
+  expect(flow.request.url).toBe(url);
+  expect(flow.response?.status).toBe(101);
+}
