@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
@@ -15,6 +15,16 @@ async function asks(stage: Stage, head = GET, body = ''): Promise<string> {
   const client = await stage.client();
   await client.send(`${head.replaceAll('{origin}', stage.origin.host)}\r\nConnection: close\r\n\r\n${body}`);
   return (await client.rest()).toString();
+}
+
+/** The files that this process has open, where the system tells. */
+function openFiles(): string[] {
+  const fds = '/proc/self/fd';
+  if (!existsSync(fds)) return [];
+  return readdirSync(fds).flatMap((fd) => {
+    const link = path.join(fds, fd);
+    return existsSync(link) ? [readlinkSync(link)] : [];
+  });
 }
 
 async function* letters() {
@@ -62,6 +72,7 @@ describe('respond(): what can be an answer', () => {
     withProxy({}, async (stage) => {
       stage.proxy.respond('**', { path: file });
       expect(await asks(stage, GET.replace('GET', 'HEAD'))).toMatch(/Content-Length: 3\r\n\r\n$/);
+      expect(openFiles()).not.toContain(file);
     }));
 
   it('a file that is not there fails the flow, and the test', () =>

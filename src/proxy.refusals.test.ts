@@ -1,7 +1,9 @@
+import net from 'node:net';
 import { describe, it } from 'node:test';
 import { expect } from 'expect';
 import { openTunnel } from './listen/testing/tunnels.js';
 import { startProxy } from './proxy.js';
+import { RawPeer } from './testing/raw-peer.js';
 import { withProxy } from './testing/with-proxy.js';
 
 const HOST = 'Host: {origin}\r\n';
@@ -175,6 +177,24 @@ describe('a request to the proxy itself', () => {
       const peer = await client();
       await peer.send('GET http://app.test/ HTTP/1.1\r\nHost: app.test\r\n\r\n');
       expect(await peer.head()).toContain('508 Loop Detected');
+    }));
+
+  it('is not seen in a client whose port happens to be that of a connection elsewhere', () =>
+    withProxy({}, async (stage) => {
+      const { upstream } = await stage.exchange('GET http://{origin}/ HTTP/1.1\r\nHost: {origin}');
+      const socket = net.connect({
+        port: stage.proxy.port,
+        host: '127.0.0.1',
+        localAddress: '127.0.0.2',
+        localPort: upstream.socket.remotePort ?? 0,
+      });
+      const client = new RawPeer('client of the same port', socket);
+      try {
+        await client.send(`GET http://${stage.origin.host}/2 HTTP/1.1\r\nHost: x\r\n\r\n`);
+        expect(await (await stage.origin.accept()).head()).toContain('GET /2');
+      } finally {
+        client.destroy();
+      }
     }));
 
   it('by a chained proxy that is itself, is told by its own port and does not go on for ever', async () => {

@@ -18,6 +18,7 @@ import { changeOptions, type ProxyOptions, type ResolvedOptions, resolveOptions 
 import { Origins } from './origin/origins.js';
 import { type FlowSearch, failureOf, nearestMisses, searchOf } from './seen.js';
 import { type StreamRuleSides, StreamRules } from './stream/rules.js';
+import { IdleWatch } from './tcp/idle-watch.js';
 import { type CertificateAuthority, loadCa, processCa } from './tls/ca.js';
 import { Verdict } from './verdict.js';
 import { type Wait, type WaitGoal, Waits } from './waits.js';
@@ -67,6 +68,7 @@ export class RecordingProxy implements AsyncDisposable {
   readonly #hooks = new HookTable();
   readonly #streamRules = new StreamRules();
   readonly #answers = new AnswerRules();
+  readonly #idleWatch = new IdleWatch();
   readonly #origins: Origins;
   readonly #listener: Listener;
   readonly #waits: Waits;
@@ -82,7 +84,7 @@ export class RecordingProxy implements AsyncDisposable {
     this.#options = options;
     this.#ca = ca;
     this.#context = context;
-    this.#origins = new Origins(options, (host, port) => this.#isSelf(host, port));
+    this.#origins = new Origins(options, (host, port) => this.#isSelf(host, port), this.#idleWatch);
     this.#listener = new Listener(this.#services());
     this.#waits = new Waits(
       () => this.flows as Iterable<FlowRecord>,
@@ -269,6 +271,7 @@ export class RecordingProxy implements AsyncDisposable {
   async #close(): Promise<void> {
     const closed = this.#listener.close();
     this.#origins.close();
+    this.#idleWatch.close();
     this.#waits.close('the proxy is closed');
     await closed;
   }
@@ -328,6 +331,7 @@ export class RecordingProxy implements AsyncDisposable {
       get ca() {
         return proxy.#authority;
       },
+      idleWatch: this.#idleWatch,
       nextId: () => String(++this.#lastId),
       isSelf: (host) => {
         const authority = parseAuthority(host, 80);

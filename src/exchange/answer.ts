@@ -141,12 +141,7 @@ export class AnswerStream implements OriginStream {
     if (init.path !== undefined) {
       const { size } = await stat(init.path);
       headers.set('Content-Length', String(size));
-      await this.#send(
-        status,
-        headers,
-        lengthFraming(size),
-        createReadStream(init.path, { highWaterMark: 256 * 1024 }),
-      );
+      await this.#send(status, headers, lengthFraming(size), contentOf(init.path));
       return;
     }
     const bytes = wholeBody(init);
@@ -210,6 +205,11 @@ export class AnswerStream implements OriginStream {
 }
 
 const CRLF = Buffer.from('\r\n');
+
+/** Opens the file when the first octet is asked for: for HEAD none is. */
+async function* contentOf(path: string): AsyncGenerator<Buffer> {
+  yield* createReadStream(path, { highWaterMark: 256 * 1024 });
+}
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<string | Uint8Array> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;

@@ -7,6 +7,7 @@ import { RequestParser } from '../http1/parser.js';
 import { Http1Outlet, responseHead, wholeMessage } from '../http1/writer.js';
 import type { ConnectionPin, Detached, WholeBody, Written } from '../origin/stream.js';
 import type { BodyOutlet } from '../stream/body.js';
+import type { Idler } from '../tcp/idle-watch.js';
 import type { Transport } from '../tcp/transport.js';
 import type { ClientRecord } from './client-info.js';
 import type { ListenServices } from './services.js';
@@ -21,7 +22,7 @@ const LINGER = 2000;
 const FIRST_LINE = 2000;
 
 /** A client's HTTP/1 connection: one exchange after another. */
-export class Http1Client implements ClientStream {
+export class Http1Client implements ClientStream, Idler {
   readonly #parser: RequestParser;
   #exchange: Exchange | undefined;
   #outlet: Http1Outlet | undefined;
@@ -64,7 +65,6 @@ export class Http1Client implements ClientStream {
       close: (error) => this.#closed(error),
       drain: () => this.#outlet?.onDrain?.(),
     });
-    transport.socket.on('timeout', () => transport.destroy());
     this.#await();
   }
 
@@ -78,6 +78,11 @@ export class Http1Client implements ClientStream {
   close(): void {
     this.#exchange?.fail('PROXY_CLOSED', 'the proxy was closed');
     this.#drop();
+  }
+
+  /** It has been idle for too long. */
+  expire(): void {
+    this.transport.destroy();
   }
 
   pause(): void {
@@ -112,9 +117,9 @@ export class Http1Client implements ClientStream {
   respondWhole(head: OutgoingResponse, body: WholeBody, written: Written): void {
     const text = headText(head);
     if (head.framing === 'none') {
-      this.transport.write(text, written);
+      this.transport.writeMessage(text, written);
     } else if (head.framing === 'chunked' || body.bytes.length <= COPY_LIMIT) {
-      this.transport.write(wholeMessage(text, body.bytes, head.framing, body), written);
+      this.transport.writeMessage(wholeMessage(text, body.bytes, head.framing, body), written);
     } else {
       this.transport.write(text);
       this.transport.write(body.bytes, written);
@@ -155,7 +160,7 @@ export class Http1Client implements ClientStream {
     this.#exchange = undefined;
     const rest = this.#rest;
     this.#rest = EMPTY;
-    this.transport.socket.setTimeout(0);
+    this.services.idleWatch.stop(this);
     return { ...this.transport.detach(), rest };
   }
 
@@ -207,7 +212,7 @@ export class Http1Client implements ClientStream {
   }
 
   #head(head: RequestHead): void {
-    this.transport.socket.setTimeout(0);
+    this.services.idleWatch.stop(this);
     this.version = head.version;
     if (head.method === 'CONNECT') {
       if (this.tunnel !== undefined) throw new ProtocolError('CONNECT inside a tunnel');
@@ -284,7 +289,7 @@ export class Http1Client implements ClientStream {
   }
 
   #await(): void {
-    this.transport.socket.setTimeout(this.services.options.timeouts.idle);
+    this.services.idleWatch.start(this, this.services.options.timeouts.idle);
   }
 
   #peerEnded(): void {
@@ -298,6 +303,7 @@ export class Http1Client implements ClientStream {
   }
 
   #closed(error: Error | undefined): void {
+    this.services.idleWatch.stop(this);
     this.#pin.pinned?.cut();
     const detail = error === undefined ? '' : `: ${error.message}`;
     this.#exchange?.clientGone(`the client's connection was lost${detail}`, error);

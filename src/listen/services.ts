@@ -3,11 +3,13 @@ import type { ExchangeServices } from '../exchange/services.js';
 import type { ClientInfo } from '../flow/types.js';
 import type { Dialled } from '../origin/connect.js';
 import type { Route } from '../origin/origins.js';
+import type { IdleWatch } from '../tcp/idle-watch.js';
 import type { CertificateAuthority } from '../tls/ca.js';
 
 /** What the listening side needs of the proxy. */
 export interface ListenServices extends ExchangeServices {
   readonly ca: CertificateAuthority;
+  readonly idleWatch: IdleWatch;
   nextId(): string;
   /** Whether a Host field names this proxy's own address. */
   isSelf(host: string): boolean;

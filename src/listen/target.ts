@@ -41,9 +41,7 @@ export function locate(
   client: ClientRecord,
   tunnel: Authority | undefined,
 ): { url: string; route: Route } | undefined {
-  const hosts = head.headers.getAll('host');
-  if (hosts.length > 1) throw new ProtocolError('more than one Host field');
-  const [hostField] = hosts;
+  const hostField = head.headers.get('host');
   if (head.version === '1.1' && hostField === undefined)
     throw new ProtocolError('an HTTP/1.1 request without Host');
   // RFC 9110 sections 4.2.4 and 7.1: neither belongs into a target, and who drops one sees another request.
@@ -59,7 +57,8 @@ export function locate(
   }
   if (tunnel === undefined && absolute === null) return undefined;
   const target = tunnel ?? parseAuthority(absolute?.[2] ?? '', defaultPort);
-  const named = hostField === undefined || hostField === '' ? target : parseAuthority(hostField, defaultPort);
+  const sameHost = hostField === undefined || hostField === '' || hostField === absolute?.[2];
+  const named = sameHost ? target : parseAuthority(hostField, defaultPort);
   const rest = absolute === null ? head.target : (absolute[3] ?? '');
   const path = rest === '*' ? '/' : rest.startsWith('/') ? rest : `/${rest}`;
   return {

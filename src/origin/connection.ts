@@ -4,6 +4,7 @@ import { hasToken, ProtocolError, type ResponseHead } from '../http1/head.js';
 import { ResponseParser } from '../http1/parser.js';
 import { Http1Outlet, requestHead, wholeMessage } from '../http1/writer.js';
 import type { BodyOutlet } from '../stream/body.js';
+import type { Idler, IdleWatch } from '../tcp/idle-watch.js';
 import { Transport } from '../tcp/transport.js';
 import type { Dialled } from './connect.js';
 import type {
@@ -30,12 +31,13 @@ export interface OriginConnectionSetup {
   absoluteForm: { authority: string; extra: string } | undefined;
   /** Milliseconds. */
   idleTimeout: number;
+  idleWatch: IdleWatch;
   /** The connection can serve another exchange. */
   onIdle(connection: OriginConnection): void;
 }
 
 /** An HTTP/1 connection to an origin, for one exchange after another. */
-export class OriginConnection implements OriginStream {
+export class OriginConnection implements OriginStream, Idler {
   readonly key: string;
   info: ServerInfo;
   readonly #transport: Transport;
@@ -82,11 +84,12 @@ export class OriginConnection implements OriginStream {
     this.#transport.attach({
       data: (bytes) => this.#data(bytes),
       end: () => this.#peerEnded(),
-      close: (error) => this.#lost('the origin closed the connection', error),
+      close: (error) => {
+        this.setup.idleWatch.stop(this);
+        this.#lost('the origin closed the connection', error);
+      },
       drain: () => this.#outlet?.onDrain?.(),
     });
-    socket.setTimeout(0);
-    socket.on('timeout', () => this.cut());
   }
 
   get unanswered(): boolean {
@@ -100,7 +103,7 @@ export class OriginConnection implements OriginStream {
 
   /** Takes an idle connection into use. */
   take(): void {
-    this.#transport.socket.setTimeout(0);
+    this.setup.idleWatch.stop(this);
     this.info = { ...this.info, reused: true };
   }
 
@@ -122,9 +125,9 @@ export class OriginConnection implements OriginStream {
     this.#prepare(head);
     const text = this.#headText(head);
     if (head.framing === 'none') {
-      this.#transport.write(text, written);
+      this.#transport.writeMessage(text, written);
     } else if (head.framing === 'chunked' || body.bytes.length <= COPY_LIMIT) {
-      this.#transport.write(wholeMessage(text, body.bytes, head.framing, body), written);
+      this.#transport.writeMessage(wholeMessage(text, body.bytes, head.framing, body), written);
     } else {
       this.#transport.write(text);
       this.#transport.write(body.bytes, written);
@@ -160,8 +163,13 @@ export class OriginConnection implements OriginStream {
     }
     this.#served++;
     this.#parser.next();
-    this.#transport.socket.setTimeout(Math.min(this.#keepAliveMs, this.setup.idleTimeout));
+    this.setup.idleWatch.start(this, Math.min(this.#keepAliveMs, this.setup.idleTimeout));
     if (!this.#pinned) this.setup.onIdle(this);
+  }
+
+  /** It has been idle for too long. */
+  expire(): void {
+    this.cut();
   }
 
   pinTo(pin: ConnectionPin): void {
@@ -170,6 +178,7 @@ export class OriginConnection implements OriginStream {
   }
 
   cut(): void {
+    this.setup.idleWatch.stop(this);
     this.#events = undefined;
     this.#outlet = undefined;
     this.#transport.destroy();

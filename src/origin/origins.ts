@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { type FlowErrorCode, messageOf } from '../errors.js';
 import type { ResolvedOptions } from '../options.js';
+import type { IdleWatch } from '../tcp/idle-watch.js';
 import { connectTcp, connectTls, type Dialled } from './connect.js';
 import { OriginConnection } from './connection.js';
 import { HostMap } from './hosts.js';
@@ -59,6 +60,7 @@ export class Origins {
   constructor(
     private readonly options: ResolvedOptions,
     private readonly isSelf: (host: string, port: number) => boolean,
+    private readonly idleWatch: IdleWatch,
   ) {
     this.hosts = new HostMap(options.hosts);
     this.#upstream = options.upstream === undefined ? undefined : new UpstreamRoute(options.upstream);
@@ -138,6 +140,7 @@ export class Origins {
           ? { authority: authorityOf(route), extra: via.authorization }
           : undefined,
       idleTimeout: this.options.timeouts.idle,
+      idleWatch: this.idleWatch,
       onIdle: (connection) => this.#keep(connection),
     });
   }

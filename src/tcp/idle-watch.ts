@@ -40,15 +40,14 @@ export class IdleWatch {
   #wake(): void {
     this.#wakesAt = Number.POSITIVE_INFINITY;
     const now = Date.now();
-    let next = Number.POSITIVE_INFINITY;
-    for (const [idler, deadline] of this.#deadlines) {
+    const inOrder = [...this.#deadlines].sort(([, a], [, b]) => a - b);
+    for (const [idler, deadline] of inOrder) {
       if (deadline > now) {
-        next = Math.min(next, deadline);
-        continue;
+        this.#wakeAt(deadline);
+        return;
       }
       this.#deadlines.delete(idler);
       idler.expire();
     }
-    if (next !== Number.POSITIVE_INFINITY) this.#wakeAt(next);
   }
 }

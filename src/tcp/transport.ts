@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { LastWords } from './last-words.js';
 import type { ReadBuffers } from './read-buffers.js';
+import { corkForThisTurn } from './write-batch.js';
 
 /** What a transport tells its owner. */
 export interface TransportEvents {
@@ -74,6 +75,12 @@ export class Transport {
     const told: Written =
       lastWords === undefined || written === NOOP ? written : (error) => written(error ?? lastWords.error);
     return typeof data === 'string' ? this.socket.write(data, 'latin1', told) : this.socket.write(data, told);
+  }
+
+  /** Writes a whole, small message, at the end of this turn of the event loop. */
+  writeMessage(data: Buffer | string, written: Written): void {
+    corkForThisTurn(this.socket);
+    this.write(data, written);
   }
 
   cork(): void {
