@@ -4,10 +4,12 @@
  */
 import { messageOf } from '../errors.js';
 import { mediaType } from '../flow/content.js';
+import type { Headers } from '../flow/headers.js';
 import type { MessageRecord, RequestRecord, ResponseRecord } from '../flow/message.js';
 import type { Framing } from '../http1/head.js';
 import type { ResolvedOptions } from '../options.js';
 import type { BodyEnd, BodyOutlet, BodySource } from '../stream/body.js';
+import type { StatedLength } from '../stream/collected-body.js';
 import { RelayedBody } from '../stream/relayed-body.js';
 import { Taps } from '../stream/taps.js';
 import { LengthBrokenError, TransformedBody } from '../stream/transformed-body.js';
@@ -18,6 +20,15 @@ import { streamedFraming } from './framing.js';
 /** The length a body states before it comes. */
 export function lengthOf(framing: Framing): number | undefined {
   return framing.kind === 'length' ? framing.length : undefined;
+}
+
+/** Octets of a start line, more or less: the rest of a head is its fields. */
+const START_LINE = 120;
+
+/** What a body that is to be collected tells beforehand. */
+export function statedLength(framing: Framing, headers: Headers): StatedLength | undefined {
+  if (framing.kind !== 'length') return undefined;
+  return { length: framing.length, headroom: headers.toWire().length + START_LINE };
 }
 
 /** What is computed while a streamed body passes. @param received or sent on, by a transform */

@@ -53,7 +53,7 @@ export class Exchange implements FlowControl {
     this.flow = new FlowRecord(where.id, client.info, this);
     const { method, version, headers } = head;
     this.flow.request = new RequestRecord(this.flow, { method, url: where.url, version, headers });
-    this.request = new RequestLeg(this, where.route, where.pin);
+    this.request = new RequestLeg(this, { route: where.route, pin: where.pin });
     this.response = new ResponseLeg(this);
   }
 
@@ -203,10 +203,8 @@ export class Exchange implements FlowControl {
   }
 
   #settle(): void {
-    const { request, response } = this.flow;
-    // Nobody edits a message any more: its headers need not hold on to the flow's past.
-    request.headSent = request.bodySent = true;
-    if (response !== undefined) response.headSent = response.bodySent = true;
+    this.flow.request.settle();
+    this.flow.response?.settle();
     this.flow.settle();
   }
 

@@ -21,7 +21,7 @@ export function plainResponse(status: number, text: string): { head: OutgoingRes
   });
   return {
     head: { status, statusText, version: '1.1', headers, framing: 'length' },
-    body: { bytes, chunks: undefined, lastLine: undefined, trailers: undefined },
+    body: { bytes, room: undefined, chunks: undefined, lastLine: undefined, trailers: undefined },
   };
 }
 

@@ -2,16 +2,16 @@ import { type FlowError, messageOf } from '../errors.js';
 import { Headers } from '../flow/headers.js';
 import { pathOf, type RequestRecord } from '../flow/message.js';
 import { now } from '../flow/transfer.js';
-import { OriginFailure, type Route } from '../origin/origins.js';
-import type { ConnectionPin, OriginStream, OutgoingRequest, WholeBody } from '../origin/stream.js';
+import type { OriginStream, OutgoingRequest, WholeBody } from '../origin/stream.js';
 import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
 import { CollectedBody, type CollectReceiver } from '../stream/collected-body.js';
 import { decideStream } from '../stream/rules.js';
-import { AnswerStream } from './answer.js';
-import { bufferedTaps, framingOf, lengthOf, streamBody } from './bodies.js';
+import { bufferedTaps, framingOf, lengthOf, statedLength, streamBody } from './bodies.js';
 import type { Exchange } from './exchange.js';
 import { enforceFraming, removeProxyFields } from './framing.js';
+import { acquireOrigin, type Destination, findServer, takeAnswer } from './serving.js';
 
+const NOTHING = Buffer.alloc(0);
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /** The request's way from the client to the origin. */
@@ -29,8 +29,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
 
   constructor(
     private readonly exchange: Exchange,
-    private readonly route: Route,
-    private readonly pin: ConnectionPin,
+    private readonly destination: Omit<Destination, 'fresh'>,
   ) {
     this.#message = exchange.flow.request;
     this.originKeepsAlive = exchange.head.keepAlive;
@@ -65,20 +64,23 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
   }
 
   end(lastLine: string | undefined, trailers: Headers | undefined): void {
-    this.#body?.end(lastLine, trailers);
+    if (this.exchange.head.framing.kind === 'none') this.bodyCollected(undefined, { lastLine, trailers });
+    else this.#body?.end(lastLine, trailers);
   }
 
-  bodyCollected(collected: CollectedBody, end: BodyEnd): void {
+  /** @param collected `undefined` where there was no body to collect */
+  bodyCollected(collected: CollectedBody | undefined, end: BodyEnd): void {
     const { exchange } = this;
     const message = this.#message;
     if (exchange.over) return;
-    message.record(collected.take(), exchange.services.options.digest !== false);
+    message.record(collected?.take() ?? NOTHING, exchange.services.options.digest !== false);
     message.trailers = end.trailers;
     const received = message.trailers;
     exchange.runHook('request', undefined, () => {
       this.#whole = {
         bytes: message.rawBody,
-        chunks: message.bodyEdited ? undefined : collected.chunks,
+        room: message.bodyEdited ? undefined : collected?.room,
+        chunks: message.bodyEdited ? undefined : collected?.chunks,
         lastLine: message.trailers === received ? end.lastLine : undefined,
         trailers: message.trailers,
       };
@@ -102,7 +104,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
     const { exchange } = this;
     if (!this.#forwarded || this.#whole === undefined) return;
     exchange.origin?.cut();
-    this.#sendWhole(this.#answerStream());
+    this.#sendWhole(takeAnswer(exchange));
   }
 
   /**
@@ -112,13 +114,13 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
   retry(): boolean {
     if (this.#retried || this.#whole === undefined || !IDEMPOTENT.has(this.#message.method)) return false;
     this.#retried = true;
-    this.#acquire(true, (origin) => this.#sendWhole(origin));
+    acquireOrigin(this.exchange, { ...this.destination, fresh: true }, (origin) => this.#sendWhole(origin));
     return true;
   }
 
   /** The connection this exchange went over stays with its client's. */
   pinOrigin(): void {
-    this.exchange.origin?.pinTo(this.pin);
+    this.exchange.origin?.pinTo(this.destination.pin);
   }
 
   abort(error: FlowError): void {
@@ -150,28 +152,21 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
     const { exchange } = this;
     const message = this.#message;
     const { options } = exchange.services;
+    if (exchange.head.framing.kind === 'none') return;
     const mayOutgrow = exchange.head.framing.kind === 'chunked' && !message.streamRefused && !exchange.answer;
     const limits = {
       refuseOver: options.bodySizeLimit,
       streamOver: mayOutgrow ? options.streamLargeBodies : Number.POSITIVE_INFINITY,
     };
-    this.#collected = new CollectedBody(message, bufferedTaps(message, options), limits, this);
+    const stated = statedLength(exchange.head.framing, message.headers);
+    this.#collected = new CollectedBody(message, bufferedTaps(message, options), limits, this, stated);
     this.#body = this.#collected;
   }
 
   /** Sends a recorded request on, or has it answered. */
   #forward(): void {
-    const { exchange } = this;
     this.#forwarded = true;
-    const send = (origin: OriginStream) => this.#sendWhole(origin);
-    if (exchange.answer !== undefined) {
-      send(this.#answerStream());
-      return;
-    }
-    this.#askRules((answered) => {
-      if (answered) send(this.#answerStream());
-      else this.#acquire(false, send);
-    });
+    findServer(this.exchange, { ...this.destination, fresh: false }, (origin) => this.#sendWhole(origin));
   }
 
   #sendWhole(origin: OriginStream): void {
@@ -222,10 +217,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
       this.#streamTo(origin, collected);
       exchange.client.resume();
     };
-    this.#askRules((answered) => {
-      if (answered) ready(this.#answerStream());
-      else this.#acquire(true, ready);
-    });
+    findServer(exchange, { ...this.destination, fresh: true }, ready);
   }
 
   #streamTo(origin: OriginStream, collected: CollectedBody | undefined): void {
@@ -280,62 +272,5 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
     // Chunks can't be sent in a 1.0 request, and one whose length a transform changes can't be sent without.
     const version = framing === 'chunked' ? '1.1' : message.httpVersion;
     return { method: message.method, target, version, headers: message.headers, framing };
-  }
-
-  /** Asks the rules for an answer, unless a hook has given one. */
-  #askRules(next: (answered: boolean) => void): void {
-    const { exchange } = this;
-    const failed = (error: unknown) =>
-      exchange.fail('RULE_FAILED', `a rule threw while it looked for an answer: ${messageOf(error)}`, error);
-    const decide = (answer: typeof exchange.answer) => {
-      if (exchange.over) return;
-      exchange.answer ??= answer;
-      exchange.guard(() => next(exchange.answer !== undefined));
-    };
-    try {
-      const answer = exchange.services.answerFor(exchange.flow);
-      if (answer instanceof Promise) answer.then(decide, failed);
-      else decide(answer);
-    } catch (error) {
-      failed(error);
-    }
-  }
-
-  #answerStream(): AnswerStream {
-    const { exchange } = this;
-    const init = exchange.answer ?? {};
-    exchange.answer = undefined;
-    return new AnswerStream(init, this.#message.method);
-  }
-
-  #acquire(fresh: boolean, use: (origin: OriginStream) => void): void {
-    const { exchange } = this;
-    // Somebody answered in the origin's place while it was being connected to.
-    const answered = () => exchange.origin instanceof AnswerStream;
-    const failed = (error: unknown) => {
-      if (answered()) return;
-      const code = error instanceof OriginFailure ? error.code : 'INTERNAL';
-      exchange.fail(code, messageOf(error), error instanceof OriginFailure ? error.cause : error);
-    };
-    const ready = (origin: OriginStream) => {
-      if (answered()) origin.cut();
-      else exchange.guard(() => use(origin));
-    };
-    try {
-      const origin = exchange.services.acquire(this.#whereTo(), { fresh, pin: this.pin });
-      if (origin instanceof Promise) origin.then(ready, failed);
-      else ready(origin);
-    } catch (error) {
-      failed(error);
-    }
-  }
-
-  #whereTo(): Route {
-    const message = this.#message;
-    if (!message.rerouted) return this.route;
-    const url = new URL(message.url);
-    const tls = url.protocol === 'https:';
-    const host = url.hostname.replace(/^\[|\]$/g, '');
-    return { tls, host, port: url.port === '' ? (tls ? 443 : 80) : Number(url.port), serverName: host };
   }
 }

@@ -9,7 +9,7 @@ import { CollectedBody, type CollectReceiver } from '../stream/collected-body.js
 import { decideStream } from '../stream/rules.js';
 import { relay } from '../tcp/relay.js';
 import { AnswerStream } from './answer.js';
-import { bufferedTaps, framingOf, lengthOf, streamBody } from './bodies.js';
+import { bufferedTaps, framingOf, lengthOf, statedLength, streamBody } from './bodies.js';
 import type { OutgoingResponse } from './client-stream.js';
 import type { Exchange } from './exchange.js';
 import { enforceFraming } from './framing.js';
@@ -113,6 +113,7 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
     this.#runHook('response', undefined, () => {
       this.#sendWhole(response, {
         bytes: response.rawBody,
+        room: response.bodyEdited ? undefined : collected.room,
         chunks: response.bodyEdited ? undefined : collected.chunks,
         lastLine: response.trailers === received ? end.lastLine : undefined,
         trailers: response.trailers,
@@ -209,7 +210,8 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
       refuseOver: options.bodySizeLimit,
       streamOver: mayOutgrow ? options.streamLargeBodies : Number.POSITIVE_INFINITY,
     };
-    this.#collected = new CollectedBody(response, bufferedTaps(response, options), limits, this);
+    const stated = statedLength(head.framing, response.headers);
+    this.#collected = new CollectedBody(response, bufferedTaps(response, options), limits, this, stated);
     this.#body = this.#collected;
   }
 

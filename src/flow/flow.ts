@@ -14,8 +14,6 @@ export interface FlowControl {
 export class FlowRecord implements HttpFlow {
   readonly [BRAND] = true;
   readonly type = 'http';
-  readonly informational: HttpInformational[] = [];
-  readonly warnings: string[] = [];
   server?: ServerInfo;
   response?: ResponseRecord;
   error?: FlowError;
@@ -25,6 +23,9 @@ export class FlowRecord implements HttpFlow {
   settled = false;
   #request: RequestRecord | undefined;
   #control: FlowControl | undefined;
+  // Made when first used: most flows need none of them, and all flows are kept.
+  #informational: HttpInformational[] | undefined;
+  #warnings: string[] | undefined;
   #metadata: Map<string, unknown> | undefined;
   #listeners: Set<() => void> | undefined;
 
@@ -43,6 +44,16 @@ export class FlowRecord implements HttpFlow {
 
   set request(request: RequestRecord) {
     this.#request = request;
+  }
+
+  get informational(): HttpInformational[] {
+    this.#informational ??= [];
+    return this.#informational;
+  }
+
+  get warnings(): string[] {
+    this.#warnings ??= [];
+    return this.#warnings;
   }
 
   get metadata(): Map<string, unknown> {

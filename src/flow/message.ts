@@ -26,7 +26,6 @@ export abstract class MessageRecord implements Message {
   readonly transfer = new TransferRecord();
   bodyStatus: BodyStatus = 'pending';
   complete = false;
-  parts: PartRecord[] = [];
   /** The head has gone out: it can't be edited any more. */
   headSent = false;
   /** The body, or its last octet, has gone out. */
@@ -40,6 +39,7 @@ export abstract class MessageRecord implements Message {
   streamRefused = false;
   #raw: Buffer = EMPTY;
   #trailers: Headers | undefined;
+  #parts: PartRecord[] | undefined;
 
   constructor(
     /** The flow it is part of. */
@@ -81,6 +81,15 @@ export abstract class MessageRecord implements Message {
     this.#stream = true;
     this.#raw = EMPTY;
     this.bodyStatus = 'streamed';
+  }
+
+  get parts(): PartRecord[] {
+    this.#parts ??= [];
+    return this.#parts;
+  }
+
+  set parts(parts: PartRecord[]) {
+    this.#parts = parts;
   }
 
   get trailers(): Headers | undefined {
@@ -160,6 +169,13 @@ export abstract class MessageRecord implements Message {
     }
   }
 
+  /** Nobody edits the message any more, and nobody may ever look at it. */
+  settle(): void {
+    this.headSent = true;
+    this.bodySent = true;
+    this.headers.compact();
+  }
+
   /** Records a body that was received whole, or as far as it came. */
   record(raw: Buffer, digest: boolean): void {
     this.#raw = raw;
@@ -172,11 +188,11 @@ export abstract class MessageRecord implements Message {
    * @param oneChunk it left as one chunk, whatever chunks it came in
    */
   sentWhole(raw: Buffer, oneChunk: boolean, digest: boolean): void {
-    const { received, sent } = this.transfer;
     if (!this.bodyEdited && !oneChunk) {
-      sent.mirror(received);
+      this.transfer.sentAsReceived();
       return;
     }
+    const { sent } = this.transfer;
     sent.bytes = raw.length;
     const log = new PieceLog();
     if (!oneChunk) log.addOctets(raw.length);

@@ -92,10 +92,25 @@ export class SideRecord implements Side {
 
 export class TransferRecord implements Transfer {
   readonly received = new SideRecord();
-  readonly sent = new SideRecord();
   readonly startedAt = now();
   firstByteAt?: number;
   endedAt?: number;
+  #sent: SideRecord | undefined;
+  #sentAll = false;
+
+  get sent(): SideRecord {
+    if (this.#sent === undefined) {
+      this.#sent = new SideRecord();
+      if (this.#sentAll) this.#sent.mirror(this.received);
+    }
+    return this.#sent;
+  }
+
+  /** What went out is what came in, to the last octet. */
+  sentAsReceived(): void {
+    this.#sentAll = true;
+    this.#sent?.mirror(this.received);
+  }
 }
 
 function digestOfContent(raw: Buffer, encoding: string): Decoded | undefined {

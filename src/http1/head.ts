@@ -55,21 +55,23 @@ export const LIMITS = {
   trailers: 16 * 1024,
 } as const;
 
-const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) HTTP\/(\d)\.(\d)$/;
-const STATUS_LINE = /^HTTP\/(\d)\.(\d) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
-const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const TARGET = /^[\x21-\x7e\x80-\xff]+$/;
+const STATUS = /^ [1-9]\d\d(?: [\t\x20-\x7e\x80-\xff]*)?$/;
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** Reads a request head. @param text latin1, ending with the CRLF of its last line */
 export function parseRequestHead(text: string): RequestHead {
   const lineEnd = text.indexOf('\r\n');
   const line = text.slice(0, lineEnd);
-  const match = REQUEST_LINE.exec(line);
-  if (match === null) throw new ProtocolError(`bad request line: ${JSON.stringify(line.slice(0, 100))}`);
-  const [, method = '', target = '', major, minor = ''] = match;
-  if (major !== '1')
-    throw new ProtocolError(`HTTP/${major}.${minor} is not spoken here; HTTP/1.1 and 1.0 are`, 505);
-  const version = minor === '0' ? '1.0' : '1.1';
+  const methodEnd = line.indexOf(' ');
+  const targetEnd = line.lastIndexOf(' ');
+  const method = line.slice(0, methodEnd);
+  const target = line.slice(methodEnd + 1, targetEnd);
+  const version = versionOf(line.slice(targetEnd + 1));
+  if (version === undefined || !TOKEN.test(method) || !TARGET.test(target)) {
+    throw new ProtocolError(`bad request line: ${JSON.stringify(line.slice(0, 100))}`);
+  }
   const headers = parseFields(text, lineEnd + 2);
   const facts = gather(headers);
   // RFC 9112 section 3.2: hops that pick different ones would see different requests.
@@ -111,13 +113,12 @@ export function parseRequestHead(text: string): RequestHead {
 export function parseResponseHead(text: string, method: string): ResponseHead {
   const lineEnd = text.indexOf('\r\n');
   const line = text.slice(0, lineEnd);
-  const match = STATUS_LINE.exec(line);
-  if (match === null) throw new ProtocolError(`bad status line: ${JSON.stringify(line.slice(0, 100))}`);
-  const [, major, minor = '', code = '', statusText = ''] = match;
-  if (major !== '1')
-    throw new ProtocolError(`HTTP/${major}.${minor} is not spoken here; HTTP/1.1 and 1.0 are`, 505);
-  const version = minor === '0' ? '1.0' : '1.1';
-  const status = Number(code);
+  const version = versionOf(line.slice(0, 8));
+  if (version === undefined || !STATUS.test(line.slice(8))) {
+    throw new ProtocolError(`bad status line: ${JSON.stringify(line.slice(0, 100))}`);
+  }
+  const status = Number(line.slice(9, 12));
+  const statusText = line.slice(13);
   const headers = parseFields(text, lineEnd + 2);
   const facts = gather(headers);
   // Looked at also where no body follows: not every hop knows that none does.
@@ -175,7 +176,7 @@ export function parseFields(text: string, start: number): Headers {
       );
     }
     const name = text.slice(at, colon);
-    if (!NAME.test(name)) throw new ProtocolError(`bad field name ${JSON.stringify(name.slice(0, 100))}`);
+    if (!TOKEN.test(name)) throw new ProtocolError(`bad field name ${JSON.stringify(name.slice(0, 100))}`);
     const value = trimmed(text, colon + 1, end);
     if (BAD_VALUE.test(value)) throw new ProtocolError(`a control character in the value of ${name}`);
     fields.push(name, value);
@@ -183,6 +184,15 @@ export function parseFields(text: string, start: number): Headers {
     at = end + 2;
   }
   return new Headers(fields, text.slice(start));
+}
+
+/** `1.1` or `1.0`; `undefined` for what is not a version. @throws ProtocolError for one that is not spoken here */
+function versionOf(text: string): string | undefined {
+  if (text === 'HTTP/1.1') return '1.1';
+  const match = /^HTTP\/(\d)\.(\d)$/.exec(text);
+  if (match === null) return undefined;
+  if (match[1] !== '1') throw new ProtocolError(`${text} is not spoken here; HTTP/1.1 and 1.0 are`, 505);
+  return match[2] === '0' ? '1.0' : '1.1';
 }
 
 /** Whether a comma-separated list has `token`, without case. */
@@ -248,7 +258,7 @@ function gather(headers: Headers): Facts {
 function codingsOf(encodings: string): string[] {
   const codings = encodings.split(',').map((coding) => coding.trim().toLowerCase());
   // Empty ones and parameters are within the grammar, but also how one hop is made to see `chunked` and another not.
-  if (!codings.every((coding) => NAME.test(coding))) {
+  if (!codings.every((coding) => TOKEN.test(coding))) {
     throw new ProtocolError(`bad Transfer-Encoding ${JSON.stringify(encodings.slice(0, 100))}`);
   }
   return codings;

@@ -74,17 +74,26 @@ export class Http1Outlet implements BodyOutlet {
   }
 }
 
+/** A body that is sent in one, as far as its framing goes. */
+export interface WholeContent {
+  bytes: Buffer;
+  /** A buffer that ends with `bytes` and has room for a head before them. */
+  room: Buffer | undefined;
+  chunks: ChunkList | undefined;
+  lastLine: string | undefined;
+  trailers: Headers | undefined;
+}
+
 /** A whole message in one buffer, so that it leaves in one write. */
-export function wholeMessage(
-  head: string,
-  body: Buffer,
-  framing: Framing['kind'],
-  chunked: { chunks: ChunkList | undefined; lastLine: string | undefined; trailers: Headers | undefined },
-): Buffer {
+export function wholeMessage(head: string, content: WholeContent, framing: Framing['kind']): Buffer {
+  const { bytes: body, room } = content;
   if (framing !== 'chunked') {
-    const whole = Buffer.allocUnsafe(head.length + body.length);
+    const start = room === undefined ? -1 : room.length - body.length - head.length;
+    const whole =
+      room === undefined || start < 0 ? Buffer.allocUnsafe(head.length + body.length) : room.subarray(start);
     whole.write(head, 'latin1');
-    body.copy(whole, head.length);
+    // With room before it the body is where it belongs already.
+    if (start < 0) body.copy(whole, head.length);
     return whole;
   }
   const parts: Buffer[] = [Buffer.from(head, 'latin1')];
@@ -93,14 +102,14 @@ export function wholeMessage(
     parts.push(Buffer.from(`${line}\r\n`, 'latin1'), body.subarray(at, at + size), CRLF);
     at += size;
   };
-  if (chunked.chunks !== undefined) {
-    for (const [i, size] of chunked.chunks.sizes.entries()) {
-      add(size, chunked.chunks.lines.get(i) ?? size.toString(16));
+  if (content.chunks !== undefined) {
+    for (const [i, size] of content.chunks.sizes.entries()) {
+      add(size, content.chunks.lines.get(i) ?? size.toString(16));
     }
   } else if (body.length > 0) {
     add(body.length, body.length.toString(16));
   }
-  parts.push(Buffer.from(`${chunked.lastLine ?? '0'}\r\n${chunked.trailers?.toWire() ?? ''}\r\n`, 'latin1'));
+  parts.push(Buffer.from(`${content.lastLine ?? '0'}\r\n${content.trailers?.toWire() ?? ''}\r\n`, 'latin1'));
   return Buffer.concat(parts);
 }
 

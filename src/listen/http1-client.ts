@@ -119,7 +119,7 @@ export class Http1Client implements ClientStream, Idler {
     if (head.framing === 'none') {
       this.transport.writeMessage(text, written);
     } else if (head.framing === 'chunked' || body.bytes.length <= COPY_LIMIT) {
-      this.transport.writeMessage(wholeMessage(text, body.bytes, head.framing, body), written);
+      this.transport.writeMessage(wholeMessage(text, body, head.framing), written);
     } else {
       this.transport.write(text);
       this.transport.write(body.bytes, written);

@@ -104,7 +104,7 @@ export class OriginConnection implements OriginStream, Idler {
   /** Takes an idle connection into use. */
   take(): void {
     this.setup.idleWatch.stop(this);
-    this.info = { ...this.info, reused: true };
+    if (!this.info.reused) this.info = { ...this.info, reused: true };
   }
 
   attach(events: OriginEvents): void {
@@ -127,7 +127,7 @@ export class OriginConnection implements OriginStream, Idler {
     if (head.framing === 'none') {
       this.#transport.writeMessage(text, written);
     } else if (head.framing === 'chunked' || body.bytes.length <= COPY_LIMIT) {
-      this.#transport.writeMessage(wholeMessage(text, body.bytes, head.framing, body), written);
+      this.#transport.writeMessage(wholeMessage(text, body, head.framing), written);
     } else {
       this.#transport.write(text);
       this.#transport.write(body.bytes, written);

@@ -6,8 +6,8 @@ import type { FlowErrorCode } from '../errors.js';
 import type { Headers } from '../flow/headers.js';
 import type { ServerInfo } from '../flow/types.js';
 import type { Framing, ResponseHead } from '../http1/head.js';
+import type { WholeContent } from '../http1/writer.js';
 import type { BodyEvents, BodyOutlet, BodySource } from '../stream/body.js';
-import type { ChunkList } from '../stream/collected-body.js';
 import type { RelayEnd } from '../tcp/relay.js';
 
 export interface OutgoingRequest {
@@ -20,12 +20,7 @@ export interface OutgoingRequest {
 }
 
 /** A body that is sent in one. */
-export interface WholeBody {
-  bytes: Buffer;
-  chunks: ChunkList | undefined;
-  lastLine: string | undefined;
-  trailers: Headers | undefined;
-}
+export type WholeBody = WholeContent;
 
 /** A connection that was given up for a raw tunnel. */
 export type Detached = RelayEnd;

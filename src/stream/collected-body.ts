@@ -12,6 +12,13 @@ export interface ChunkList {
   lines: Map<number, string>;
 }
 
+/** What is known beforehand of a body with Content-Length. */
+export interface StatedLength {
+  length: number;
+  /** Octets that its head will take, or a few more. */
+  headroom: number;
+}
+
 export interface CollectLimits {
   /** A larger body is refused. */
   refuseOver: number;
@@ -28,14 +35,21 @@ export interface CollectReceiver {
   bodyOutgrown(body: CollectedBody): void;
 }
 
+/** Larger bodies are not put together in one buffer from the start: they may never come. */
+const ROOM_LIMIT = 64 * 1024;
+
 /** Chunks that are kept as they came; a body of more leaves in one. */
 const MAX_CHUNKS = 4096;
 
 /** A body that is read whole and recorded. */
 export class CollectedBody implements BodyEvents {
   #buffers: Buffer[] = [];
+  /** Where a body of stated length is put together, with room for the head it will leave with. */
+  #room: Buffer | undefined;
   /** The wire octets of a chunked body that may yet be streamed. */
   #wires: Buffer[] | undefined;
+  #headroom = 0;
+  #filled = 0;
   #chunks: ChunkList | undefined;
   #over = false;
   readonly #log = new PieceLog();
@@ -45,7 +59,12 @@ export class CollectedBody implements BodyEvents {
     private readonly taps: Taps | undefined,
     private readonly limits: CollectLimits,
     private readonly receiver: CollectReceiver,
+    stated?: StatedLength,
   ) {
+    if (stated !== undefined && stated.length <= ROOM_LIMIT) {
+      this.#headroom = this.#filled = stated.headroom;
+      this.#room = Buffer.allocUnsafe(stated.headroom + stated.length);
+    }
     message.transfer.received.follow(this.#log);
   }
 
@@ -73,9 +92,13 @@ export class CollectedBody implements BodyEvents {
     transfer.firstByteAt ??= now();
     transfer.received.bytes += end - start;
     if (this.#chunks === undefined) this.#log.addOctets(end - start);
-    const copy = Buffer.from(bytes.subarray(start, end));
-    this.#buffers.push(copy);
-    this.taps?.write(copy);
+    if (this.#room !== undefined) {
+      bytes.copy(this.#room, this.#filled, start, end);
+      this.#filled += end - start;
+    } else {
+      this.#buffers.push(Buffer.from(bytes.subarray(start, end)));
+    }
+    this.taps?.write(bytes.subarray(start, end));
     if (transfer.received.bytes > this.limits.refuseOver) {
       this.#over = true;
       this.receiver.bodyRefused();
@@ -104,10 +127,16 @@ export class CollectedBody implements BodyEvents {
     else slow.then(() => this.receiver.bodyCollected(this, { lastLine, trailers }));
   }
 
+  /** The buffer that {@link take}'s octets are the end of, if it has room for a head before them. */
+  get room(): Buffer | undefined {
+    return this.#room?.length === this.#filled ? this.#room : undefined;
+  }
+
   /** What has come, in one. */
   take(): Buffer {
-    const [only] = this.#buffers;
-    const body = this.#buffers.length === 1 && only !== undefined ? only : Buffer.concat(this.#buffers);
+    if (this.#room !== undefined) return this.#room.subarray(this.#headroom, this.#filled);
+    const first = this.#buffers[0];
+    const body = this.#buffers.length === 1 && first !== undefined ? first : Buffer.concat(this.#buffers);
     this.#buffers = [];
     return body;
   }

@@ -75,8 +75,7 @@ export class RelayedBody implements BodyEvents {
 
   /** Every octet has been written: the sent side is the received one. */
   sentAll(): void {
-    const { received, sent } = this.message.transfer;
-    sent.mirror(received);
+    this.message.transfer.sentAsReceived();
   }
 
   abort(): void {
