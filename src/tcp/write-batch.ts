@@ -1,5 +1,8 @@
 import type { Socket } from 'node:net';
 
+/** Sockets that leave together at the most. With more, peers run out of work while a turn goes on. */
+const BURST = 8;
+
 /** Sockets that are corked until the end of this turn of the event loop. */
 let corked: Socket[] = [];
 
@@ -11,7 +14,9 @@ let corked: Socket[] = [];
 export function corkForThisTurn(socket: Socket): void {
   if (socket.writableCorked > 0) return;
   socket.cork();
-  if (corked.push(socket) === 1) setImmediate(uncorkAll);
+  const held = corked.push(socket);
+  if (held === 1) setImmediate(uncorkAll);
+  else if (held === BURST) process.nextTick(uncorkAll);
 }
 
 function uncorkAll(): void {
