@@ -106,7 +106,7 @@ function rowsOf(har) {
   ]);
 }
 
-function rowOf({ request, response }, message, up) {
+function rowOf({ request, response, _serverPort }, message, up) {
   const transfer = message._transfer;
   const streamed = message._streamed === true;
   if (transfer === undefined || (!up && !streamed && SCENERY.test(response.content.mimeType))) return [];
@@ -119,7 +119,10 @@ function rowOf({ request, response }, message, up) {
       bytes: sent.bytes,
       pieces: pieces(sent.pieces),
       streamed,
-      digest: `${digest(received.sha256, sent.sha256)}${up ? server(response, sent.sha256) : ''}`,
+      digest:
+        _serverPort === undefined
+          ? `${sent.sha256?.slice(0, 8)} ${up ? 'not forwarded' : 'made here'}`
+          : `${digest(received.sha256, sent.sha256)}${up ? server(response, sent.sha256) : ''}`,
     },
   ];
 }
@@ -134,7 +137,6 @@ function pieces({ count, runs, truncated }) {
 }
 
 function digest(received, sent) {
-  if (received === undefined && sent !== undefined) return `${sent.slice(0, 8)} made here`;
   if (received === undefined || sent === undefined) return 'none';
   return received === sent ? `${sent.slice(0, 8)} in = out` : `${sent.slice(0, 8)} changed`;
 }

@@ -37,6 +37,7 @@ export class AnswerRules {
     };
   }
 
+  /** The answer to a request that has come whole; a promise only where there are rules. @throws what a rule threw */
   find(flow: FlowRecord): RespondInit | undefined | Promise<RespondInit | undefined> {
     return this.#rules.length === 0 ? undefined : this.#find(flow);
   }

@@ -29,8 +29,6 @@ export type SluiceErrorCode =
   | 'FLOW_FAILED'
   /** A flow that `proxy.forbid()` rules out was seen. */
   | 'FORBIDDEN_FLOW'
-  /** The proxy is closed. */
-  | 'PROXY_CLOSED'
   /** The value given is not a Sluice recorder. */
   | 'NOT_A_RECORDER'
   /** A matcher was given something it cannot judge. */
@@ -42,7 +40,7 @@ export type SluiceErrorCode =
 export type FlowErrorCode =
   /** The client went away, or half-closed, before the exchange was over. */
   | 'CLIENT_ABORTED'
-  /** The client sent something that is not valid HTTP; it was answered 400 (or 431) and not forwarded. */
+  /** The client sent something that is not valid HTTP; it was answered 400 (413, 431, 505) and not forwarded. */
   | 'CLIENT_PROTOCOL'
   /** No connection to the origin could be made. */
   | 'ORIGIN_UNREACHABLE'

@@ -14,7 +14,9 @@ export interface Hooks {
   response(flow: AnsweredFlow): void | Promise<void>;
   /** The flow failed; `flow.error` says how. A flow has either this or `response`. */
   error(flow: HttpFlow): void | Promise<void>;
+  /** A client has connected to the proxy; it has not sent anything yet. */
   clientConnect(client: ClientInfo): void | Promise<void>;
+  /** A client's connection is closed. */
   clientDisconnect(client: ClientInfo): void | Promise<void>;
   /** Something went wrong with a client's connection that belongs to no flow, such as a failed TLS handshake. */
   clientError(client: ClientInfo, error: Error): void | Promise<void>;
@@ -33,7 +35,7 @@ export const HOOK_NAMES: readonly (keyof Hooks)[] = [
 ];
 
 /** @throws SluiceError BAD_OPTION for a hook that does not exist, or a handler that is no function */
-export function checkHook(hook: string, handler: unknown): void {
+function checkHook(hook: string, handler: unknown): void {
   if (!(HOOK_NAMES as readonly string[]).includes(hook)) {
     const near = nearest(hook, HOOK_NAMES);
     const hint = near === undefined ? `known are ${HOOK_NAMES.join(', ')}` : `did you mean ${near}?`;

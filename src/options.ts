@@ -30,7 +30,7 @@ export interface ProxyOptions {
   streamLargeBodies?: Size;
   /** Content types that stream by default, because buffering stalls them; a trailing `*` matches any rest. */
   streamContentTypes?: string[];
-  /** The largest body that is buffered; a larger one fails the exchange (413 or 502). Default: no limit. */
+  /** The largest body that is buffered; a larger one fails the exchange: 413, or as `originErrors` says. Default: no limit. */
   bodySizeLimit?: Size;
   /** The digest kept of bodies. Default `'sha256'`; `false` keeps none and is faster. */
   digest?: 'sha256' | false;

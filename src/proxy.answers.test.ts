@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { expect } from 'expect';
 import type { RespondInit } from './flow/types.js';
+import { verdictOf } from './har/view.js';
 import type { FlowMatch } from './index.js';
 import type { RawPeer } from './testing/raw-peer.js';
 import { type Stage, withProxy } from './testing/with-proxy.js';
@@ -116,7 +117,11 @@ describe('flow.respond()', () => {
         stage.proxy.on(hook, (flow) => flow.respond({ body: hook }));
         const answer = await asks(stage, `${GET}\r\nContent-Length: 4`, 'body');
         expect(answer).toMatch(new RegExp(`^HTTP/1.1 200 OK.*\r\n\r\n${hook}$`, 's'));
-        expect((await stage.over()).request.text()).toBe('body');
+        const flow = await stage.over();
+        expect(flow.request.text()).toBe('body');
+        expect(flow.server).toBeUndefined();
+        expect(verdictOf(flow, flow.request)).toBe('not forwarded');
+        expect(flow.response && verdictOf(flow, flow.response)).toBe('made by the proxy');
         expect(stage.origin.connections).toHaveLength(0);
       }));
   }

@@ -2,7 +2,7 @@ import { describe, it } from 'node:test';
 import { expect } from 'expect';
 import { TlsOrigin } from './listen/testing/tunnels.js';
 import { RawOrigin } from './testing/raw-peer.js';
-import { withProxy } from './testing/with-proxy.js';
+import { holdIn, withProxy } from './testing/with-proxy.js';
 
 const get = (host: string, path: string) => `GET http://${host}${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
 const answer = (text: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
@@ -126,18 +126,10 @@ describe("a client's connection", () => {
 describe('a reset that comes while the response waits for a hook', () => {
   it('does not undo a response that was whole', () =>
     withProxy({}, async (stage) => {
-      let go: () => void = () => undefined;
-      const asked = new Promise<void>((resolve) => {
-        stage.proxy.on('response', () => {
-          resolve();
-          return new Promise<void>((end) => {
-            go = end;
-          });
-        });
-      });
+      const { reached, go } = holdIn(stage.proxy, 'response');
       const { client, upstream } = await stage.exchange('GET http://{origin}/ HTTP/1.1\r\nHost: {origin}');
       await upstream.send('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok');
-      await asked;
+      await reached;
       upstream.end();
       upstream.destroy();
       // The proxy has the end of the connection before it has an answer to this.
@@ -152,18 +144,10 @@ describe('a reset that comes while the response waits for a hook', () => {
 
   it('is told once a paused response goes on', () =>
     withProxy({}, async (stage) => {
-      let go: () => void = () => undefined;
-      const asked = new Promise<void>((resolve) => {
-        stage.proxy.on('responseHeaders', () => {
-          resolve();
-          return new Promise<void>((end) => {
-            go = end;
-          });
-        });
-      });
+      const { reached, go } = holdIn(stage.proxy, 'responseHeaders');
       const { client, upstream } = await stage.exchange('GET http://{origin}/ HTTP/1.1\r\nHost: {origin}');
       await upstream.send('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok');
-      await asked;
+      await reached;
       upstream.reset();
       go();
       expect(await client.head()).toContain('502 Bad Gateway');
@@ -174,21 +158,13 @@ describe('a reset that comes while the response waits for a hook', () => {
     const origin = await TlsOrigin.listen('app.test');
     try {
       await withProxy({ upstreamCa: origin.ca, hosts: { 'app.test': origin.host } }, async (stage) => {
-        let go: () => void = () => undefined;
-        const asked = new Promise<void>((resolve) => {
-          stage.proxy.on('responseHeaders', () => {
-            resolve();
-            return new Promise<void>((end) => {
-              go = end;
-            });
-          });
-        });
+        const { reached, go } = holdIn(stage.proxy, 'responseHeaders');
         const client = await stage.client();
         await client.send('GET https://app.test/ HTTP/1.1\r\nHost: app.test\r\n\r\n');
         const upstream = await origin.accept();
         await upstream.head();
         await upstream.send('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok');
-        await asked;
+        await reached;
         origin.reset();
         // The proxy has the reset before it has an answer to this.
         await stage.exchange('GET http://{origin}/2 HTTP/1.1\r\nHost: {origin}');

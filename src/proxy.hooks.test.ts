@@ -109,6 +109,16 @@ describe('hooks', () => {
       await expect(stage.proxy.verify()).rejects.toThrow(/of clients.*of errors/s);
     }));
 
+  it('an error hook that throws on a refused request keeps nobody from hearing of it', () =>
+    withProxy({}, async ({ proxy, client }) => {
+      proxy.on('error', () => Promise.reject(new Error('of errors')));
+      const refused = proxy.waitForError({ error: 'CLIENT_PROTOCOL' });
+      const peer = await client();
+      await peer.send('GET http://app.test/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n');
+      expect((await refused).request.url).toBe('http://app.test/');
+      await expect(proxy.verify()).rejects.toThrow('of errors');
+    }));
+
   it('flow.kill() cuts the client off, from a hook and from outside', () =>
     withProxy({}, async (stage) => {
       stage.proxy.on('request', (flow) => {

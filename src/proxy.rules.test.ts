@@ -187,4 +187,11 @@ describe('proxy.during() and idle()', () => {
       await idle;
       expect(stage.proxy.flows.last?.response?.complete).toBe(true);
     }));
+
+  it('idle gives up at its timeout too where flows come and go', () =>
+    withProxy({}, async ({ proxy }) => {
+      const idle = proxy.idle({ quiet: 60_000, timeout: 1 });
+      await expect(idle).rejects.toThrow(/not quiet for 60000 ms within 1 ms/);
+      await expect(idle).rejects.toMatchObject({ code: 'WAIT_TIMEOUT' });
+    }));
 });

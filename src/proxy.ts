@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { type Answer, AnswerRules } from './answers.js';
-import type { FlowError } from './errors.js';
+import { type FlowError, SluiceError } from './errors.js';
 import type { ExchangeServices, FlowMoment } from './exchange/services.js';
 import { FlowRecord } from './flow/flow.js';
 import { FlowList } from './flow/flow-list.js';
@@ -98,6 +98,7 @@ export class RecordingProxy implements AsyncDisposable {
     return `http://${host.includes(':') ? `[${host}]` : host}:${this.#port}`;
   }
 
+  /** The port it listens on. */
   get port(): number {
     return this.#port;
   }
@@ -195,19 +196,26 @@ export class RecordingProxy implements AsyncDisposable {
   /**
    * Waits until nothing has been in flight for a while.
    * @param options `quiet`: for how long, in milliseconds (default 100); `timeout` (default 30 000)
-   * @throws SluiceError WAIT_TIMEOUT, listing what is still in flight
+   * @throws SluiceError WAIT_TIMEOUT, listing what is still in flight, or what began meanwhile
    */
   async idle({ quiet = 100, timeout = 30_000 }: { quiet?: number; timeout?: number } = {}): Promise<void> {
     const deadline = Date.now() + timeout;
     for (;;) {
       await this.#until(() => this.#inFlight.size === 0, deadline - Date.now(), 'idle()');
       const began = this.#lastId;
-      await new Promise((resolve) => setTimeout(resolve, quiet));
-      if (this.#lastId === began && this.#inFlight.size === 0) return;
+      const left = deadline - Date.now();
+      await new Promise((resolve) => setTimeout(resolve, Math.min(quiet, left)));
+      if (quiet <= left && this.#lastId === began && this.#inFlight.size === 0) return;
+      if (Date.now() < deadline) continue;
+      const seen = nearestMisses(undefined, this.flows);
+      throw new SluiceError(
+        'WAIT_TIMEOUT',
+        `idle(): not quiet for ${quiet} ms within ${timeout} ms\n\n${seen}`,
+      );
     }
   }
 
-  /** The recorded flows as HTTP Archive 1.2. */
+  /** The recorded flows as HTTP Archive 1.2, credentials redacted; {@link toHar} has a choice of what is. */
   har(): Har {
     return toHar(this.flows);
   }
@@ -313,18 +321,18 @@ export class RecordingProxy implements AsyncDisposable {
       streamRules: this.#streamRules,
       runHook: (hook, flow) => this.#hooks.run(hook, flow as FlowRecord & AnsweredFlow),
       answerFor: (flow) => this.#answers.find(flow),
-      acquire: (route, options) => this.#origins.acquire(route, options),
+      acquire: (route, fresh, pin) => this.#origins.acquire(route, fresh, pin),
       started: (flow) => {
         this.flows.add(flow);
         this.#inFlight.add(flow);
       },
       happened: (flow, moment) => {
         if (moment === 'complete' || moment === 'error') this.#inFlight.delete(flow);
-        this.#verdict.happened(flow, moment);
+        this.#verdict.happened(flow);
         this.#waits.happened(flow, moment);
         flow.progressed();
       },
-      problem: (flow, thrown) => this.#verdict.problem(flow, thrown),
+      problem: (thrown) => this.#verdict.problem(thrown),
     };
     return {
       ...flowServices,
@@ -346,16 +354,15 @@ export class RecordingProxy implements AsyncDisposable {
     };
   }
 
-  /** Runs a hook that no message waits for. */
-  #tell<H extends 'clientConnect' | 'clientDisconnect' | 'clientError'>(
+  /** Runs a hook that no message waits for. What it throws fails the test, nothing else. */
+  async #tell<H extends 'clientConnect' | 'clientDisconnect' | 'clientError' | 'error'>(
     hook: H,
     ...args: Parameters<Hooks[H]>
-  ): void {
-    const failed = (error: unknown) => this.#verdict.problem(undefined, error);
+  ): Promise<void> {
     try {
-      this.#hooks.run(hook, ...args)?.then(undefined, failed);
-    } catch (error) {
-      failed(error);
+      await this.#hooks.run(hook, ...args);
+    } catch (thrown) {
+      this.#verdict.problem(thrown);
     }
   }
 
@@ -371,17 +378,10 @@ export class RecordingProxy implements AsyncDisposable {
     flow.error = error;
     flow.settle();
     this.flows.add(flow);
-    const told = () => {
-      this.#verdict.happened(flow, 'error');
+    this.#tell('error', flow).then(() => {
+      this.#verdict.happened(flow);
       this.#waits.happened(flow, 'error');
-    };
-    try {
-      const running = this.#hooks.run('error', flow);
-      if (running === undefined) told();
-      else running.then(told, (thrown: unknown) => this.#verdict.problem(flow, thrown));
-    } catch (thrown) {
-      this.#verdict.problem(flow, thrown);
-    }
+    });
   }
 }
 

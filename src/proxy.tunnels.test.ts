@@ -157,6 +157,17 @@ describe('anything else in a tunnel', () => {
       expect(peer.ended).toBe('fin');
     }));
 
+  it('for a name that no certificate can carry is closed, and told', () =>
+    withProxy({}, async (stage) => {
+      const told = new Promise<Error>((resolve) => {
+        stage.proxy.on('clientError', (_client, error) => resolve(error));
+      });
+      const peer = await openTunnel(stage, '*.test:443');
+      await peer.send('\x16\x03\x01');
+      expect((await told).message).toContain('"*.test" is not a name to make a certificate for');
+      await peer.ending;
+    }));
+
   it('passes on a reset as a reset', () =>
     withProxy({}, async (stage) => {
       const peer = await openTunnel(stage, stage.origin.host);

@@ -6,7 +6,7 @@ import type tls from 'node:tls';
 import { expect } from 'expect';
 import { WebSocket, WebSocketServer } from 'ws';
 import { openTls, openTunnel, TlsOrigin } from './listen/testing/tunnels.js';
-import { type Stage, withProxy } from './testing/with-proxy.js';
+import { holdIn, type Stage, withProxy } from './testing/with-proxy.js';
 
 const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket';
 const SWITCHED = `HTTP/1.1 101 Switching Protocols\r\nUPGRADE: websocket\r\nConnection: Upgrade\r\n\r\n`;
@@ -122,19 +122,11 @@ describe('upgrades', () => {
 
   it('a client that resets while a hook runs on the 101 ends the upgrade', () =>
     withProxy({}, async (stage) => {
-      let go: () => void = () => undefined;
-      const asked = new Promise<void>((resolve) => {
-        stage.proxy.on('response', () => {
-          resolve();
-          return new Promise<void>((end) => {
-            go = end;
-          });
-        });
-      });
+      const { reached, go } = holdIn(stage.proxy, 'response');
       const head = `GET http://{origin}/ HTTP/1.1\r\nHost: {origin}\r\n${UPGRADE}`;
       const { client, upstream } = await stage.exchange(head);
       await upstream.send(SWITCHED);
-      await asked;
+      await reached;
       client.reset();
       // The proxy has seen the reset before it serves this.
       await stage.exchange('GET http://{origin}/2 HTTP/1.1\r\nHost: {origin}');

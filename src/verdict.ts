@@ -1,15 +1,13 @@
 import { SluiceError } from './errors.js';
-import type { FlowMoment } from './exchange/services.js';
-import type { FlowRecord } from './flow/flow.js';
 import type { CompiledMatch } from './flow/match.js';
 import type { HttpFlow } from './flow/types.js';
 import { describeFlow } from './har/summary.js';
 
 interface Forbidden {
-  match: CompiledMatch;
-  hits: Set<HttpFlow>;
+  readonly match: CompiledMatch;
+  readonly hits: Set<HttpFlow>;
   /** Hits that `verify()` has thrown already. */
-  told: WeakSet<HttpFlow>;
+  readonly told: WeakSet<HttpFlow>;
 }
 
 /** What a test must not miss: forbidden flows, and its own hooks, predicates and transforms that threw. */
@@ -20,21 +18,21 @@ export class Verdict {
 
   /** @returns what lifts the ban; what was seen before that still counts */
   forbid(match: CompiledMatch): () => void {
-    const entry: Forbidden = { match, hits: new Set(), told: new WeakSet() };
-    this.#forbidden.add(entry);
     let lifted = false;
-    const { test } = match;
-    entry.match = { ...match, test: (flow) => !lifted && test(flow) };
+    const whileItHolds = { ...match, test: (flow: HttpFlow) => !lifted && match.test(flow) };
+    this.#forbidden.add({ match: whileItHolds, hits: new Set(), told: new WeakSet() });
     return () => {
       lifted = true;
     };
   }
 
-  happened(flow: FlowRecord, _moment: FlowMoment): void {
+  /** Something went on in a flow. */
+  happened(flow: HttpFlow): void {
     for (const entry of this.#forbidden) this.#judge(entry, flow);
   }
 
-  problem(_flow: FlowRecord | undefined, thrown: unknown): void {
+  /** Something of the test's own threw. */
+  problem(thrown: unknown): void {
     this.#problems.push(thrown);
   }
 

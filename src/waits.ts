@@ -32,7 +32,8 @@ interface Pending {
   reject(error: Error): void;
 }
 
-export const DEFAULT_TIMEOUT = 30_000;
+/** Milliseconds. */
+const DEFAULT_TIMEOUT = 30_000;
 /** A timer of Node's can't wait longer; it would fire at once. */
 const LONGEST = 2 ** 31 - 1;
 
@@ -152,13 +153,9 @@ export class Waits {
   }
 
   /** As {@link end}, for good: a later wait is answered from the past flows or rejected at once. */
-  close(why: string): Error[] {
+  close(why: string): void {
     this.#closed = why;
-    return this.end(why);
-  }
-
-  get pending(): number {
-    return this.#pending.size;
+    this.end(why);
   }
 
   #ended(goal: WaitGoal, why: string): SluiceError {

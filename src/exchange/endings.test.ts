@@ -218,11 +218,13 @@ describe('a client that goes away', () => {
       }));
 
     it(`${leaves} before the answer came: the origin is closed`, () =>
-      withProxy({}, async ({ exchange, over, hooks }) => {
+      withProxy({}, async ({ exchange, over, hooks, origin }) => {
         const { client, upstream } = await exchange(GET);
         leave(client);
         await upstream.ending;
-        expect((await over()).error?.code).toBe('CLIENT_ABORTED');
+        const flow = await over();
+        expect(flow.error?.code).toBe('CLIENT_ABORTED');
+        expect(flow.server).toMatchObject({ address: '127.0.0.1', port: origin.port });
         expect(hooks).toEqual(['requestHeaders', 'request', 'error']);
       }));
 

@@ -156,7 +156,7 @@ export class Exchange implements FlowControl {
     this.response.abort(flow.error);
     this.origin?.cut();
     this.#tellClient(code, message, tell);
-    if (OWN_PROBLEMS.has(code)) this.services.problem(flow, cause ?? new Error(message));
+    if (OWN_PROBLEMS.has(code)) this.services.problem(cause ?? new Error(message));
     this.#settle();
     this.#runErrorHook();
   }
@@ -192,12 +192,12 @@ export class Exchange implements FlowControl {
       if (running === undefined) told();
       else {
         running.then(told, (error: unknown) => {
-          this.services.problem(this.flow, error);
+          this.services.problem(error);
           told();
         });
       }
     } catch (error) {
-      this.services.problem(this.flow, error);
+      this.services.problem(error);
       told();
     }
   }

@@ -29,7 +29,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
 
   constructor(
     private readonly exchange: Exchange,
-    private readonly destination: Omit<Destination, 'fresh'>,
+    private readonly destination: Destination,
   ) {
     this.#message = exchange.flow.request;
     this.originKeepsAlive = exchange.head.keepAlive;
@@ -114,7 +114,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
   retry(): boolean {
     if (this.#retried || this.#whole === undefined || !IDEMPOTENT.has(this.#message.method)) return false;
     this.#retried = true;
-    acquireOrigin(this.exchange, { ...this.destination, fresh: true }, (origin) => this.#sendWhole(origin));
+    acquireOrigin(this.exchange, this.destination, true, (origin) => this.#sendWhole(origin));
     return true;
   }
 
@@ -166,7 +166,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
   /** Sends a recorded request on, or has it answered. */
   #forward(): void {
     this.#forwarded = true;
-    findServer(this.exchange, { ...this.destination, fresh: false }, (origin) => this.#sendWhole(origin));
+    findServer(this.exchange, this.destination, false, (origin) => this.#sendWhole(origin));
   }
 
   #sendWhole(origin: OriginStream): void {
@@ -180,8 +180,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
     const { transfer } = message;
     const head = this.#outgoing(this.#wholeFraming(whole), whole.bytes.length);
     message.headSent = true;
-    exchange.origin = origin;
-    origin.attach(exchange.response);
+    this.#goTo(origin);
     origin.sendWhole(head, whole, (error) => {
       // A failed write is told by the connection's end.
       if (error || exchange.over || message.complete) return;
@@ -195,6 +194,14 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
       transfer.endedAt = now();
       exchange.legEnded();
     });
+  }
+
+  #goTo(origin: OriginStream): void {
+    const { exchange } = this;
+    exchange.origin = origin;
+    // An answer has none. One that was asked before it was given stays on the record.
+    exchange.flow.server = origin.info ?? exchange.flow.server;
+    origin.attach(exchange.response);
   }
 
   #wholeFraming(whole: WholeBody): OutgoingRequest['framing'] {
@@ -217,7 +224,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
       this.#streamTo(origin, collected);
       exchange.client.resume();
     };
-    findServer(exchange, { ...this.destination, fresh: true }, ready);
+    findServer(exchange, this.destination, true, ready);
   }
 
   #streamTo(origin: OriginStream, collected: CollectedBody | undefined): void {
@@ -226,8 +233,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
     const received = exchange.head.framing;
     const framing = framingOf(message, received, { mayChunk: true, mayClose: false });
     const head = this.#outgoing(framing, lengthOf(received));
-    exchange.origin = origin;
-    origin.attach(exchange.response);
+    this.#goTo(origin);
     message.headSent = true;
     const outlet = origin.send(head);
     const way = { source: exchange.client, received, outlet, framing };

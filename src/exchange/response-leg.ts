@@ -13,6 +13,7 @@ import { bufferedTaps, framingOf, lengthOf, statedLength, streamBody } from './b
 import type { OutgoingResponse } from './client-stream.js';
 import type { Exchange } from './exchange.js';
 import { enforceFraming } from './framing.js';
+import { takeAnswer } from './serving.js';
 
 /** The response's way from the origin to the client. */
 export class ResponseLeg implements OriginEvents, CollectReceiver {
@@ -61,7 +62,6 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
     this.originKeepsAlive = head.keepAlive;
     const response = new ResponseRecord(flow, head);
     flow.response = response;
-    flow.server = exchange.origin?.info;
     if (head.status === 101) {
       this.#upgrade(head, response);
       return;
@@ -187,8 +187,7 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
       const why = 'a hook answered in place of the origin before the request had been sent to its end';
       this.#failure = () => exchange.fail('ORIGIN_CLOSED', why);
     }
-    const answer = new AnswerStream(exchange.answer ?? {}, exchange.flow.request.method);
-    exchange.answer = undefined;
+    const answer = takeAnswer(exchange);
     exchange.origin = answer;
     answer.attach(this);
     answer.begin();
@@ -281,6 +280,7 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
         }
         this.#finishStream(response, outlet, end, () => body.sentAll());
       },
+      // What an origin sends to a transform that is done is cut off, not waited for.
       sourceEnded: () => undefined,
     });
   }

@@ -1,8 +1,8 @@
 import type { FlowRecord } from '../flow/flow.js';
 import type { RespondInit } from '../flow/types.js';
 import type { ResolvedOptions } from '../options.js';
-import type { AcquireOptions, Route } from '../origin/origins.js';
-import type { OriginStream } from '../origin/stream.js';
+import type { Route } from '../origin/origins.js';
+import type { ConnectionPin, OriginStream } from '../origin/stream.js';
 import type { StreamRules } from '../stream/rules.js';
 
 /** The hooks of one exchange. */
@@ -20,10 +20,10 @@ export interface ExchangeServices {
   /** The answer of the first rule that has one. */
   answerFor(flow: FlowRecord): RespondInit | undefined | Promise<RespondInit | undefined>;
   /** A connection to an origin. @throws OriginFailure */
-  acquire(route: Route, options: AcquireOptions): OriginStream | Promise<OriginStream>;
+  acquire(route: Route, fresh: boolean, pin: ConnectionPin): OriginStream | Promise<OriginStream>;
   /** A flow began. */
   started(flow: FlowRecord): void;
   happened(flow: FlowRecord, moment: FlowMoment): void;
   /** Something of the test's own threw. */
-  problem(flow: FlowRecord, thrown: unknown): void;
+  problem(thrown: unknown): void;
 }

@@ -5,20 +5,24 @@
 import { messageOf } from '../errors.js';
 import type { RequestRecord } from '../flow/message.js';
 import type { RespondInit } from '../flow/types.js';
-import { type AcquireOptions, OriginFailure, type Route } from '../origin/origins.js';
-import type { OriginStream } from '../origin/stream.js';
+import { OriginFailure, type Route } from '../origin/origins.js';
+import type { ConnectionPin, OriginStream } from '../origin/stream.js';
 import { AnswerStream } from './answer.js';
 import type { Exchange } from './exchange.js';
 
-/** Where a request goes if nobody answers it, and over what kind of connection. */
-export interface Destination extends AcquireOptions {
+/** Where a request goes if nobody answers it. */
+export interface Destination {
   route: Route;
+  pin: ConnectionPin;
 }
 
 type Use = (origin: OriginStream) => void;
 
-/** Asks the rules for an answer, unless a hook has given one, and then the origin. Calls `use` once, or fails the flow. */
-export function findServer(exchange: Exchange, destination: Destination, use: Use): void {
+/**
+ * Asks the rules for an answer, unless a hook has given one, and then the origin. Calls `use` once, or fails the flow.
+ * @param fresh not over a connection that has served before
+ */
+export function findServer(exchange: Exchange, to: Destination, fresh: boolean, use: Use): void {
   let answer: RespondInit | undefined;
   if (exchange.answer === undefined) {
     const failed = (error: unknown) =>
@@ -26,7 +30,7 @@ export function findServer(exchange: Exchange, destination: Destination, use: Us
     try {
       const found = exchange.services.answerFor(exchange.flow);
       if (found instanceof Promise) {
-        found.then((late) => answerOrAcquire(exchange, late, destination, use), failed);
+        found.then((late) => answerOrAcquire(exchange, late, to, fresh, use), failed);
         return;
       }
       answer = found;
@@ -35,11 +39,11 @@ export function findServer(exchange: Exchange, destination: Destination, use: Us
       return;
     }
   }
-  answerOrAcquire(exchange, answer, destination, use);
+  answerOrAcquire(exchange, answer, to, fresh, use);
 }
 
 /** A connection to the origin, without a look at the rules. Calls `use` once, or fails the flow. */
-export function acquireOrigin(exchange: Exchange, destination: Destination, use: Use): void {
+export function acquireOrigin(exchange: Exchange, to: Destination, fresh: boolean, use: Use): void {
   const failed = (error: unknown) => {
     if (wasAnswered(exchange)) return;
     const known = error instanceof OriginFailure;
@@ -47,7 +51,7 @@ export function acquireOrigin(exchange: Exchange, destination: Destination, use:
   };
   let origin: OriginStream | Promise<OriginStream>;
   try {
-    origin = exchange.services.acquire(routeOf(exchange.flow.request, destination.route), destination);
+    origin = exchange.services.acquire(routeOf(exchange.flow.request, to.route), fresh, to.pin);
   } catch (error) {
     failed(error);
     return;
@@ -67,11 +71,12 @@ function answerOrAcquire(
   exchange: Exchange,
   answer: RespondInit | undefined,
   to: Destination,
+  fresh: boolean,
   use: Use,
 ): void {
   if (exchange.over) return;
   exchange.answer ??= answer;
-  if (exchange.answer === undefined) acquireOrigin(exchange, to, use);
+  if (exchange.answer === undefined) acquireOrigin(exchange, to, fresh, use);
   else exchange.guard(() => use(takeAnswer(exchange)));
 }
 

@@ -47,7 +47,7 @@ const body = (hit: Hit) => (message: Message) => {
 };
 
 /** Every operator with its meaning. Regexes ignore case and match anywhere unless anchored. */
-export const FILTER_OPERATORS: Readonly<Record<string, Operator>> = {
+const FILTER_OPERATORS: Readonly<Record<string, Operator>> = {
   a: { help: 'asset response', make: () => inResponse(type((text) => ASSET.test(text))) },
   all: { help: 'any flow', make: () => () => true },
   b: { takes: 'regex', help: 'body', make: (hit) => both(body(hit)) },

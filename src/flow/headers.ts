@@ -186,9 +186,21 @@ function fieldsOf(source: string): string[] {
     });
 }
 
+const LOWER_KEPT = 1000;
+const lowerNames = new Map<string, string>();
+
+/** A field name in lower case. The same few names come again and again: they are not made anew each time. */
+export function lowerCaseName(name: string): string {
+  const known = lowerNames.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  if (lowerNames.size < LOWER_KEPT) lowerNames.set(name, lower);
+  return lower;
+}
+
 function same(name: string | undefined, lower: string): boolean {
   return (
-    name !== undefined && name.length === lower.length && (name === lower || name.toLowerCase() === lower)
+    name !== undefined && name.length === lower.length && (name === lower || lowerCaseName(name) === lower)
   );
 }
 

@@ -49,8 +49,11 @@ export interface Side {
 export interface Transfer {
   readonly received: Side;
   readonly sent: Side;
+  /** The head had come. */
   readonly startedAt: number;
+  /** The body's first octet had come; absent without a body. */
   readonly firstByteAt?: number;
+  /** The last octet had been sent on, or the flow failed; absent until then. */
   readonly endedAt?: number;
 }
 
@@ -59,7 +62,9 @@ export interface PartRecord {
   name?: string;
   filename?: string;
   contentType?: string;
+  /** Octets of its content, without its header. */
   bytes: number;
+  /** SHA-256, lower-case hex, of these. Absent with `digest: false`, and where the part was cut short. */
   sha256?: string;
 }
 
@@ -136,6 +141,7 @@ export interface HttpInformational {
   status: number;
   statusText: string;
   headers: HeaderList;
+  /** Milliseconds since the epoch, with fractions. */
   timestamp: number;
 }
 
@@ -180,15 +186,20 @@ export interface RespondInit {
 
 /** One HTTP exchange. */
 export interface HttpFlow {
+  /** Unique in its proxy: digits, counted up in order of request start. */
   readonly id: string;
   readonly type: 'http';
   /** A CORS preflight: OPTIONS with Origin and Access-Control-Request-Method. */
   readonly preflight: boolean;
   readonly client: ClientInfo;
+  /** Known once the request is on its way; absent where a rule or hook answered before, or no connection was made. */
   readonly server?: ServerInfo;
   readonly request: HttpRequest;
+  /** There from its head on. */
   readonly response?: HttpResponse;
+  /** Interim responses (1xx), in order. */
   readonly informational: HttpInformational[];
+  /** Why the flow failed, if it did. */
   readonly error?: FlowError;
   /** What had no effect and why, a sentence each. */
   readonly warnings: string[];

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { messageOf } from '../errors.js';
+import { mediaTypeOf } from '../flow/message-facts.js';
 import type { Message } from '../flow/types.js';
 
 /** What the record has of a body. `note`: why it is not what a reader would expect, a sentence. */
@@ -18,11 +19,6 @@ export type Content =
 
 const TEXTUAL =
   /^(?:text\/|multipart\/form-data|application\/(?:x-www-form-urlencoded|json|xml|javascript|ecmascript|x-javascript|graphql|yaml|toml|sql|x-ndjson|jsonl|.*\+(?:json|xml)$)|image\/svg\+xml)/;
-
-/** The type of a Content-Type field without parameters, in lower case; `''` without one. */
-export function mediaType(message: Message): string {
-  return (message.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-}
 
 /** Reads a body as text where it is text. Never throws: what cannot be decoded comes as it was sent. */
 export function contentOf(message: Message): Content {
@@ -51,7 +47,7 @@ export function bodySize(message: Message): number {
 
 /** Text that is not valid UTF-8 would lose octets, so it counts as binary unless another charset explains it. */
 function isText(message: Message, bytes: Buffer): boolean {
-  const type = mediaType(message);
+  const type = mediaTypeOf(message);
   if (type === '') return isUtf8(bytes) && !bytes.includes(0);
   if (!TEXTUAL.test(type)) return false;
   const charset = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(message.headers.get('content-type') ?? '')?.[1];

@@ -3,7 +3,7 @@ import { expect } from 'expect';
 import { Headers } from '../flow/headers.js';
 import { requestCookies, responseCookies } from './cookies.js';
 import { Redactor } from './redact.js';
-import { EPOCH } from './testing.js';
+import { EPOCH } from './testing/flows.js';
 
 const open = new Redactor(false);
 

@@ -5,7 +5,7 @@ import { expect } from 'expect';
 import { Headers } from '../flow/headers.js';
 import type { HttpFlow } from '../flow/types.js';
 import { HAR_CREATOR, type HarOptions, toHar } from './har.js';
-import { EPOCH, makeFlow, sha256 } from './testing.js';
+import { EPOCH, makeFlow, sha256 } from './testing/flows.js';
 import type { HarEntry } from './types.js';
 
 /** What HAR 1.2 requires of each object. */
@@ -325,7 +325,7 @@ describe('toHar', () => {
     expect(entry(makeFlow({ url: 'not a url ?x=%zz' })).request.queryString).toEqual([
       { name: 'x', value: '%zz' },
     ]);
-    const answered = makeFlow({ request: { body: 'a', sent: '', complete: false }, server: null });
+    const answered = makeFlow({ request: { body: 'a' }, server: null });
     expect(entry(answered)).not.toHaveProperty('comment');
     expect(entry(makeFlow({ request: { complete: false } })).comment).toContain('in flight');
     const early = entry(

@@ -3,8 +3,9 @@
  * @module
  */
 import { isIP } from 'node:net';
+import { mediaTypeOf } from '../flow/message-facts.js';
 import type { HttpFlow, HttpRequest, HttpResponse, PartRecord, Side } from '../flow/types.js';
-import { bodySize, contentOf, mediaType } from './content.js';
+import { bodySize, contentOf } from './content.js';
 import { requestCookies, responseCookies } from './cookies.js';
 import { type Redact, Redactor } from './redact.js';
 import { type FlowTimes, isInFlight, startOf, timesOf } from './times.js';
@@ -194,7 +195,7 @@ function postDataOf(request: HttpRequest, writer: Writer): HarPostData | undefin
   if (embedded.text !== undefined) data.text = embedded.text;
   if (embedded.encoding !== undefined) data._encoding = embedded.encoding;
   if (embedded.comment !== undefined) data.comment = embedded.comment;
-  if (content.kind === 'text' && mediaType(request) === 'application/x-www-form-urlencoded') {
+  if (content.kind === 'text' && mediaTypeOf(request) === 'application/x-www-form-urlencoded') {
     data.params = [...new URLSearchParams(content.text)].map(([name, value]) => ({ name, value }));
   }
   return data;

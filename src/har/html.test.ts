@@ -5,7 +5,7 @@ import type { HttpFlow } from '../flow/types.js';
 import { toHtml } from './html.js';
 import { LAY_OUT_JSON } from './layout.js';
 import { Redactor } from './redact.js';
-import { EPOCH, type FlowSpec, makeFlow } from './testing.js';
+import { EPOCH, type FlowSpec, makeFlow } from './testing/flows.js';
 import { type FlowView, type MessageView, verdictOf, viewOf } from './view.js';
 
 /** The page's data, read as its script reads it. */
@@ -187,8 +187,8 @@ describe('viewOf', () => {
     expect(verdict({ body: 'a', sent: 'bc', digest: false })).toBe('altered');
     expect(verdict({ body: 'a', digest: false })).toBe('same size');
     expect(verdict({ body: 'a', complete: false })).toBe('incomplete');
-    expect(verdict({ body: '', sent: 'mine' }, null)).toBe('made by the proxy');
-    const answered = makeFlow({ request: { body: 'a', sent: '', complete: false }, server: null });
+    expect(verdict({ body: 'mine' }, null)).toBe('made by the proxy');
+    const answered = makeFlow({ request: { body: 'a' }, server: null });
     expect(verdictOf(answered, answered.request)).toBe('not forwarded');
   });
 

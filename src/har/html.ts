@@ -2,9 +2,9 @@
  * Flows as one HTML page that needs nothing but itself.
  * @module
  */
+import { mediaTypeOf } from '../flow/message-facts.js';
 import type { HttpFlow, Message } from '../flow/types.js';
 import { pack } from './budget.js';
-import { mediaType } from './content.js';
 import { SCRIPT } from './page-script.js';
 import { STYLE } from './page-style.js';
 import { type Redact, Redactor } from './redact.js';
@@ -123,7 +123,7 @@ function row(flow: HttpFlow, index: number, scale: Scale, redactor: Redactor): s
     ...(isStreamed(flow) ? ['s'] : []),
     ...(flow.warnings.length > 0 ? ['w'] : []),
   ].join('');
-  const type = response === undefined ? '' : mediaType(response);
+  const type = response === undefined ? '' : mediaTypeOf(response);
   const cells = [
     '<td class="open"><span></span></td>',
     `<td class="method">${escapeHtml(shorten(printable(request.method), 16))}</td>`,

@@ -7,7 +7,7 @@ import { toHtml } from './html.js';
 import { SCRIPT } from './page-script.js';
 import { type Redact, Redactor } from './redact.js';
 import { describeFlow, summarize } from './summary.js';
-import { EPOCH, makeFlow } from './testing.js';
+import { EPOCH, makeFlow } from './testing/flows.js';
 
 /** Every value in it that starts with `hush-` is a credential in another place. */
 function secretFlow(): HttpFlow {

@@ -6,15 +6,10 @@ import { SluiceError, shown } from '../errors.js';
 import type { HeaderList, HttpFlow } from '../flow/types.js';
 
 /** What stands in a hidden value's place. */
-export const REDACTED = '[redacted]';
+const REDACTED = '[redacted]';
 
 /** The fields whose values are hidden unless another list is given. */
-export const REDACTED_FIELDS: readonly string[] = [
-  'authorization',
-  'cookie',
-  'set-cookie',
-  'proxy-authorization',
-];
+const REDACTED_FIELDS: readonly string[] = ['authorization', 'cookie', 'set-cookie', 'proxy-authorization'];
 
 /** Names of fields to hide, in any case, in place of {@link REDACTED_FIELDS}; `false` hides nothing. */
 export type Redact = readonly string[] | false;

@@ -2,7 +2,7 @@ import { describe, it } from 'node:test';
 import { expect } from 'expect';
 import type { HttpFlow } from '../flow/types.js';
 import { describeFlow, formatBytes, formatDuration, printable, shorten, summarize } from './summary.js';
-import { EPOCH, type FlowSpec, makeFlow } from './testing.js';
+import { EPOCH, type FlowSpec, makeFlow } from './testing/flows.js';
 
 const at = (ms: number, spec: FlowSpec = {}): HttpFlow =>
   makeFlow({

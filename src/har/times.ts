@@ -38,9 +38,7 @@ export function startOf(flow: HttpFlow): number {
 /** Neither an error nor the end of both messages has ended it yet. */
 export function isInFlight(flow: HttpFlow): boolean {
   if (flow.error !== undefined) return false;
-  // Where a rule or hook answered, the request is never sent on and so never complete.
-  const requestOver = flow.request.complete || flow.server === undefined;
-  return !(requestOver && flow.response?.complete === true);
+  return !(flow.request.complete && flow.response?.complete === true);
 }
 
 function between(from: number | undefined, to: number | undefined): number {

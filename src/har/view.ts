@@ -4,8 +4,9 @@
  * @module
  */
 import { messageOf } from '../errors.js';
+import { mediaTypeOf } from '../flow/message-facts.js';
 import type { HttpFlow, Message, Side } from '../flow/types.js';
-import { contentOf, mediaType } from './content.js';
+import { contentOf } from './content.js';
 import type { Redactor } from './redact.js';
 import { formatBytes, formatDuration } from './summary.js';
 import { timesOf } from './times.js';
@@ -95,9 +96,7 @@ export function verdictOf(flow: HttpFlow, message: Message): Verdict | undefined
   const { received, sent } = message.transfer;
   if (received.bytes === 0 && sent.bytes === 0)
     return message.bodyStatus === 'streamed' && !message.complete ? 'incomplete' : undefined;
-  if (message === flow.response && received.bytes === 0 && flow.server === undefined)
-    return 'made by the proxy';
-  if (message === flow.request && sent.bytes === 0 && flow.server === undefined) return 'not forwarded';
+  if (flow.server === undefined) return message === flow.response ? 'made by the proxy' : 'not forwarded';
   if (!message.complete) return 'incomplete';
   if (received.bytes !== sent.bytes) return 'altered';
   if (received.sha256 === undefined || sent.sha256 === undefined) return 'same size';
@@ -149,7 +148,7 @@ function bodyView(message: Message): BodyView {
     const json = isJson(message, content.text) ? { json: true as const } : {};
     return { notes, text, ...json, cut: text.length < content.text.length, size: exactBytes(content.size) };
   }
-  const type = mediaType(message);
+  const type = mediaTypeOf(message);
   if (!content.encoded && /^image\/(?:png|jpeg|gif|webp|avif|bmp|x-icon|vnd\.microsoft\.icon)$/.test(type)) {
     if (content.size < IMAGE)
       return { notes, image: `data:${type};base64,${content.bytes.toString('base64')}` };
@@ -162,7 +161,7 @@ function bodyView(message: Message): BodyView {
 
 /** Text that says it is JSON and is not would be distorted by the layout. */
 function isJson(message: Message, text: string): boolean {
-  if (text.length > PRETTY || !/[/+]json$/.test(mediaType(message))) return false;
+  if (text.length > PRETTY || !/[/+]json$/.test(mediaTypeOf(message))) return false;
   try {
     JSON.parse(text);
     return true;

@@ -2,13 +2,13 @@
  * Heads of HTTP/1 messages, read strictly (RFC 9112): what two parsers could read differently is refused.
  * @module
  */
-import { Headers } from '../flow/headers.js';
+import { Headers, lowerCaseName } from '../flow/headers.js';
 
 /** A message that is not valid HTTP/1. `status` is the answer it deserves when it is a request. */
 export class ProtocolError extends Error {
   constructor(
     message: string,
-    readonly status: 400 | 413 | 431 | 501 | 505 = 400,
+    readonly status: 400 | 413 | 431 | 505 = 400,
   ) {
     super(message);
     this.name = 'ProtocolError';
@@ -229,26 +229,26 @@ function gather(headers: Headers): Facts {
     const value = headers.valueAt(i);
     switch (name.length) {
       case 4:
-        if (name.toLowerCase() === 'host') facts.hosts++;
+        if (lowerCaseName(name) === 'host') facts.hosts++;
         break;
       case 6:
-        if (name.toLowerCase() === 'expect') facts.expect = joined(facts.expect, value);
+        if (lowerCaseName(name) === 'expect') facts.expect = joined(facts.expect, value);
         break;
       case 7:
-        if (name.toLowerCase() === 'upgrade') facts.upgrade = joined(facts.upgrade, value);
+        if (lowerCaseName(name) === 'upgrade') facts.upgrade = joined(facts.upgrade, value);
         break;
       case 10:
-        if (name.toLowerCase() === 'connection') facts.connection = joined(facts.connection, value);
+        if (lowerCaseName(name) === 'connection') facts.connection = joined(facts.connection, value);
         break;
       case 14:
-        if (name.toLowerCase() === 'content-length') facts.lengths.push(value);
+        if (lowerCaseName(name) === 'content-length') facts.lengths.push(value);
         break;
       case 16:
         // A proxy hop: HTTP/1.0 clients and old browsers say here what others say in Connection.
-        if (name.toLowerCase() === 'proxy-connection') facts.connection = joined(facts.connection, value);
+        if (lowerCaseName(name) === 'proxy-connection') facts.connection = joined(facts.connection, value);
         break;
       case 17:
-        if (name.toLowerCase() === 'transfer-encoding') facts.encodings = joined(facts.encodings, value);
+        if (lowerCaseName(name) === 'transfer-encoding') facts.encodings = joined(facts.encodings, value);
         break;
     }
   }

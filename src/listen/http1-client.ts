@@ -23,6 +23,7 @@ const FIRST_LINE = 2000;
 
 /** A client's HTTP/1 connection: one exchange after another. */
 export class Http1Client implements ClientStream, Idler {
+  idleUntil = Number.POSITIVE_INFINITY;
   readonly #parser: RequestParser;
   #exchange: Exchange | undefined;
   #outlet: Http1Outlet | undefined;
@@ -160,7 +161,7 @@ export class Http1Client implements ClientStream, Idler {
     this.#exchange = undefined;
     const rest = this.#rest;
     this.#rest = EMPTY;
-    this.services.idleWatch.stop(this);
+    this.services.idleWatch.forget(this);
     return { ...this.transport.detach(), rest };
   }
 
@@ -216,9 +217,6 @@ export class Http1Client implements ClientStream, Idler {
     this.version = head.version;
     if (head.method === 'CONNECT') {
       if (this.tunnel !== undefined) throw new ProtocolError('CONNECT inside a tunnel');
-      if (head.framing.kind !== 'none' || head.headers.has('content-length')) {
-        throw new ProtocolError('CONNECT with a body');
-      }
       this.#connectTo = parseAuthority(head.target);
       this.#parser.pause();
       return;
@@ -303,7 +301,7 @@ export class Http1Client implements ClientStream, Idler {
   }
 
   #closed(error: Error | undefined): void {
-    this.services.idleWatch.stop(this);
+    this.services.idleWatch.forget(this);
     this.#pin.pinned?.cut();
     const detail = error === undefined ? '' : `: ${error.message}`;
     this.#exchange?.clientGone(`the client's connection was lost${detail}`, error);

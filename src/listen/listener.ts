@@ -1,4 +1,6 @@
 import net from 'node:net';
+import { plainResponse } from '../exchange/failure.js';
+import { responseHead, wholeMessage } from '../http1/writer.js';
 import type { Detached } from '../origin/stream.js';
 import { Transport } from '../tcp/transport.js';
 import { ClientRecord } from './client-info.js';
@@ -70,10 +72,10 @@ export class Listener {
     if (services.isSelf(text) || services.isOwnConnection(client.port)) {
       const message = `CONNECT ${text}: that is this proxy itself`;
       services.refused(client, { code: 'PROXY_LOOP', message }, { method: 'CONNECT', target: text });
+      const { head, body } = plainResponse(508, message);
+      const start = responseHead(head.status, head.statusText, head.version, head.headers);
       raw.on('error', () => raw.destroy());
-      raw.end(
-        `HTTP/1.1 508 Loop Detected\r\nContent-Length: ${message.length + 1}\r\nConnection: close\r\n\r\n${message}\n`,
-      );
+      raw.end(wholeMessage(start, body, head.framing));
       raw.resume();
       return;
     }

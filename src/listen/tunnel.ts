@@ -106,7 +106,10 @@ export class Tunnel {
         secure.on('error', (error) => this.#failed(error));
         this.#listen(secure, Buffer.alloc(0));
       },
-      (error: unknown) => this.#failed(error),
+      (error: unknown) => {
+        this.#failed(error);
+        socket.destroy();
+      },
     );
   }
 

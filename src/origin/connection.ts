@@ -39,6 +39,7 @@ export interface OriginConnectionSetup {
 /** An HTTP/1 connection to an origin, for one exchange after another. */
 export class OriginConnection implements OriginStream, Idler {
   readonly key: string;
+  idleUntil = Number.POSITIVE_INFINITY;
   info: ServerInfo;
   readonly #transport: Transport;
   readonly #parser: ResponseParser;
@@ -85,7 +86,7 @@ export class OriginConnection implements OriginStream, Idler {
       data: (bytes) => this.#data(bytes),
       end: () => this.#peerEnded(),
       close: (error) => {
-        this.setup.idleWatch.stop(this);
+        this.setup.idleWatch.forget(this);
         this.#lost('the origin closed the connection', error);
       },
       drain: () => this.#outlet?.onDrain?.(),
@@ -178,13 +179,14 @@ export class OriginConnection implements OriginStream, Idler {
   }
 
   cut(): void {
-    this.setup.idleWatch.stop(this);
+    this.setup.idleWatch.forget(this);
     this.#events = undefined;
     this.#outlet = undefined;
     this.#transport.destroy();
   }
 
   detach(): Detached {
+    this.setup.idleWatch.forget(this);
     this.#detached = true;
     this.#events = undefined;
     const rest = this.#rest;

@@ -17,13 +17,6 @@ export interface Route {
   serverName: string;
 }
 
-export interface AcquireOptions {
-  /** Not one that has served before. */
-  fresh: boolean;
-  /** The connection that this client's authenticated exchanges are pinned to, if there is one. */
-  pin: ConnectionPin;
-}
-
 /** Why no connection to an origin could be had. */
 export class OriginFailure extends Error {
   constructor(
@@ -71,8 +64,12 @@ export class Origins {
     return port !== undefined && this.#ports.has(port);
   }
 
-  /** @throws OriginFailure */
-  acquire(route: Route, { fresh, pin }: AcquireOptions): OriginConnection | Promise<OriginConnection> {
+  /**
+   * @param fresh not one that has served before
+   * @param pin holds the connection that this client's authenticated exchanges are pinned to, if there is one
+   * @throws OriginFailure
+   */
+  acquire(route: Route, fresh: boolean, pin: ConnectionPin): OriginConnection | Promise<OriginConnection> {
     const hop = this.#hop(route);
     const key = this.#key(route, hop);
     const { pinned } = pin;

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { messageOf } from '../errors.js';
 import { ProtocolError, type ResponseHead } from '../http1/head.js';
 import { ResponseParser } from '../http1/parser.js';
 import type { UpstreamProxy } from '../options.js';
@@ -48,10 +49,8 @@ export class UpstreamRoute {
       dialled = await connectTcp({ host: this.#host, port: this.#port, timeout, onSocket });
       if (this.#tls) dialled = await connectTls(dialled, { serverName: this.#host, verify, ca, timeout });
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new OriginFailure('UPSTREAM_PROXY', `the upstream proxy ${this.name} can't be reached: ${why}`, {
-        cause: error,
-      });
+      const message = `the upstream proxy ${this.name} can't be reached: ${messageOf(error)}`;
+      throw new OriginFailure('UPSTREAM_PROXY', message, { cause: error });
     }
     if (!target.tunnel) return dialled;
     return { ...dialled, rest: await this.#openTunnel(dialled, target) };

@@ -1,8 +1,8 @@
 import { SluiceError, shown } from '../errors.js';
-import { mediaType } from '../flow/content.js';
 import type { FlowRecord } from '../flow/flow.js';
 import { compileStreamMatch, type StreamMatch } from '../flow/match.js';
 import type { MessageRecord, RequestRecord, ResponseRecord } from '../flow/message.js';
+import { mediaTypeMatches, mediaTypeOf } from '../flow/message-facts.js';
 import type { StreamTransform } from '../flow/types.js';
 import type { ResolvedOptions } from '../options.js';
 
@@ -87,11 +87,8 @@ export function decideStream(
 }
 
 function stalls(message: MessageRecord, side: 'request' | 'response', types: string[]): boolean {
-  const type = mediaType(message.headers.get('content-type'));
-  if (type === '') return false;
-  return types.some((pattern) => {
-    const matches = pattern.endsWith('*') ? type.startsWith(pattern.slice(0, -1)) : type === pattern;
-    // Only gRPC's clients wait for answers before they end their request.
-    return matches && (side === 'response' || pattern.startsWith('application/grpc'));
-  });
+  const type = mediaTypeOf(message);
+  // Only gRPC's clients wait for answers before they end their request.
+  const concerned = types.filter((wanted) => side === 'response' || wanted.startsWith('application/grpc'));
+  return concerned.some((wanted) => mediaTypeMatches(type, wanted));
 }

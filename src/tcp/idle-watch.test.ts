@@ -10,6 +10,7 @@ function expiries(count: number) {
     done = resolve;
   });
   const idler = (name: string) => ({
+    idleUntil: Number.POSITIVE_INFINITY,
     expire: () => {
       order.push(name);
       if (order.length === count) done(order);

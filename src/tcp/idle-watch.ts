@@ -1,5 +1,7 @@
 /** What can be ended for being idle. */
 export interface Idler {
+  /** When it expires, in milliseconds since the epoch; `Infinity` while it is busy. Only the watch sets it. */
+  idleUntil: number;
   expire(): void;
 }
 
@@ -8,25 +10,31 @@ export interface Idler {
  * exchange, was a measurable part of a request.
  */
 export class IdleWatch {
-  readonly #deadlines = new Map<Idler, number>();
+  readonly #idlers = new Set<Idler>();
   #timer: NodeJS.Timeout | undefined;
   #wakesAt = Number.POSITIVE_INFINITY;
 
   /** `idler` is idle from now on and expires in `ms` milliseconds. */
   start(idler: Idler, ms: number): void {
     const deadline = Date.now() + ms;
-    this.#deadlines.set(idler, deadline);
+    idler.idleUntil = deadline;
+    this.#idlers.add(idler);
     if (deadline < this.#wakesAt) this.#wakeAt(deadline);
   }
 
-  /** `idler` is busy, or gone. */
+  /** `idler` is busy. */
   stop(idler: Idler): void {
-    this.#deadlines.delete(idler);
+    idler.idleUntil = Number.POSITIVE_INFINITY;
+  }
+
+  /** `idler` is gone. */
+  forget(idler: Idler): void {
+    this.#idlers.delete(idler);
   }
 
   close(): void {
     clearTimeout(this.#timer);
-    this.#deadlines.clear();
+    this.#idlers.clear();
   }
 
   #wakeAt(deadline: number): void {
@@ -40,13 +48,13 @@ export class IdleWatch {
   #wake(): void {
     this.#wakesAt = Number.POSITIVE_INFINITY;
     const now = Date.now();
-    const inOrder = [...this.#deadlines].sort(([, a], [, b]) => a - b);
-    for (const [idler, deadline] of inOrder) {
-      if (deadline > now) {
-        this.#wakeAt(deadline);
+    const inOrder = [...this.#idlers].sort((a, b) => a.idleUntil - b.idleUntil);
+    for (const idler of inOrder) {
+      if (idler.idleUntil > now) {
+        if (idler.idleUntil !== Number.POSITIVE_INFINITY) this.#wakeAt(idler.idleUntil);
         return;
       }
-      this.#deadlines.delete(idler);
+      this.#idlers.delete(idler);
       idler.expire();
     }
   }

@@ -61,11 +61,6 @@ export class Transport {
     return this.#closed || this.socket.destroyed;
   }
 
-  /** Octets given to `write` that have not gone out. */
-  get pending(): number {
-    return this.socket.writableLength;
-  }
-
   write(data: Buffer | string, written: Written = NOOP): boolean {
     const lastWords = this.#lastWords;
     if (this.socket.destroyed || this.socket.writableEnded || lastWords?.error !== undefined) {

@@ -114,6 +114,24 @@ export async function withProxy(options: ProxyOptions, play: (stage: Stage) => P
   }
 }
 
+/** Holds flows in a hook: `reached` resolves when the first is there, `go` lets all of them on. */
+export function holdIn(
+  proxy: RecordingProxy,
+  hook: 'responseHeaders' | 'response',
+): { reached: Promise<void>; go: () => void } {
+  let go: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const reached = new Promise<void>((resolve) => {
+    proxy.on(hook, () => {
+      resolve();
+      return held;
+    });
+  });
+  return { reached, go };
+}
+
 /** What `verify()` throws: a transform that throws must fail the test. */
 export async function problemOf(proxy: RecordingProxy): Promise<unknown> {
   try {

@@ -5,8 +5,8 @@
  */
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
-import { type FlowError, SluiceError } from '../errors.js';
-import { Headers } from '../flow/headers.js';
+import { type FlowError, SluiceError } from '../../errors.js';
+import { Headers } from '../../flow/headers.js';
 import type {
   BodyStatus,
   HttpFlow,
@@ -17,7 +17,7 @@ import type {
   PartRecord,
   ServerInfo,
   Side,
-} from '../flow/types.js';
+} from '../../flow/types.js';
 
 type Fields = [name: string, value: string][];
 
