@@ -65,7 +65,8 @@ export interface ResolvedOptions {
   timeouts: { connect: number; idle: number };
 }
 
-const SIZE_ACCEPTED = "a number of bytes or digits with k, m or g, as in 65536, '64k', '3m', '1g'";
+/** What a {@link Size} may be, for messages. */
+export const SIZE_ACCEPTED = "a number of bytes or digits with k, m or g, as in 65536, '64k', '3m', '1g'";
 
 /**
  * Reads a {@link Size}.
@@ -85,7 +86,7 @@ export function parseSize(value: unknown, name = 'size'): number {
 
 interface OptionSpec<T> {
   readonly default: T;
-  /** One line, for `--options` and error messages. */
+  /** One line, for lists of the options. */
   readonly help: string;
   readonly accepted: string;
   /** The value holds keys or passwords: messages must not show it. */

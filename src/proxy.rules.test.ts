@@ -52,6 +52,18 @@ describe('proxy.respond()', () => {
       expect(bodyOf(await asks(stage, 'PUT /', 'Content-Length: 1\r\n', 'y'))).toBe('other');
     }));
 
+  it('an answer without a body has no fields that speak of one', () =>
+    withProxy({}, async (stage) => {
+      async function* nothing() {
+        yield 'x';
+      }
+      for (const init of [{ path: 'package.json' }, { body: nothing() }, { json: {} }]) {
+        const rule = stage.proxy.respond('**', { status: 204, ...init });
+        expect(await asks(stage)).not.toMatch(/content-length|transfer-encoding/i);
+        rule.dispose();
+      }
+    }));
+
   it('json matches the body of the request', () =>
     withProxy({}, async (stage) => {
       stage.proxy.respond('**', { body: 'no' });
@@ -154,6 +166,28 @@ describe('proxy.forbid() and verify()', () => {
       await asks(stage, 'GET /tracker');
       await expect(stage.proxy.verify()).rejects.toMatchObject({ code: 'FORBIDDEN_FLOW' });
     }));
+});
+
+describe('a predicate of forbid() that throws', () => {
+  for (const [how, predicate] of [
+    [
+      'at once',
+      () => {
+        throw new Error('mine');
+      },
+    ],
+    ['later', () => Promise.reject(new Error('mine'))],
+  ] as const) {
+    it(`${how} is told once, however many flows there are`, () =>
+      withProxy({}, async (stage) => {
+        stage.proxy.forbid(predicate);
+        stage.proxy.respond('**', {});
+        await asks(stage);
+        await asks(stage);
+        await expect(stage.proxy.verify()).rejects.toThrow(/^mine$/);
+        await stage.proxy.verify();
+      }));
+  }
 });
 
 describe('proxy.during() and idle()', () => {

@@ -165,7 +165,7 @@ export class RecordingProxy implements AsyncDisposable {
     return new FlowList(this.flows.filter(began));
   }
 
-  /** Waits for a request head. */
+  /** Waits for a request head. @throws SluiceError WAIT_TIMEOUT, or WAIT_ENDED, with what was seen instead */
   waitForRequest(match: FlowMatch, options?: Wait): Promise<HttpFlow> {
     return this.#waits.for(
       this.#goal('waitForRequest', match, 'request', () => true),
@@ -173,21 +173,24 @@ export class RecordingProxy implements AsyncDisposable {
     );
   }
 
-  /** Waits for a response head. */
+  /** Waits for a response head. @throws SluiceError as {@link waitForFlow} does */
   waitForResponse(match: FlowMatch, options?: Wait): Promise<AnsweredFlow> {
     const goal = this.#goal('waitForResponse', match, 'response', (flow) => flow.response !== undefined);
     goal.failed = (flow) => (flow.response === undefined ? failureOf(flow, 'waitForResponse') : undefined);
     return this.#waits.for(goal, options) as Promise<AnsweredFlow>;
   }
 
-  /** Waits for a complete flow. @throws SluiceError FLOW_FAILED, carrying the `flow`, if it ended in an error */
+  /**
+   * Waits for a complete flow.
+   * @throws SluiceError WAIT_TIMEOUT, WAIT_ENDED, or FLOW_FAILED, carrying the `flow`, if it ended in an error
+   */
   waitForFlow(match: FlowMatch, options?: Wait): Promise<AnsweredFlow> {
     const goal = this.#goal('waitForFlow', match, 'response', (flow) => flow.complete);
     goal.failed = (flow) => failureOf(flow, 'waitForFlow');
     return this.#waits.for(goal, options) as Promise<AnsweredFlow>;
   }
 
-  /** Waits for a flow that ended in an error. */
+  /** Waits for a flow that ended in an error. @throws SluiceError WAIT_TIMEOUT or WAIT_ENDED */
   waitForError(match: FlowMatch, options?: Wait): Promise<FailedFlow> {
     const goal = this.#goal('waitForError', match, 'response', (flow) => flow.error !== undefined);
     return this.#waits.for(goal, options) as Promise<FailedFlow>;

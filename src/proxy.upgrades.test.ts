@@ -120,6 +120,30 @@ describe('upgrades', () => {
       expect((await client.read(7)).toString()).toBe('at once');
     }));
 
+  it('a hook can answer in place of the 101', () =>
+    withProxy({}, async (stage) => {
+      stage.proxy.on('responseHeaders', (flow) => flow.respond({ status: 403, body: 'no' }));
+      const head = `GET http://{origin}/ HTTP/1.1\r\nHost: {origin}\r\n${UPGRADE}`;
+      const { client, upstream } = await stage.exchange(head);
+      await upstream.send(SWITCHED);
+      expect(await client.head()).toContain('403 Forbidden');
+      expect((await client.read(2)).toString()).toBe('no');
+      await upstream.ending;
+      expect((await stage.over()).response?.status).toBe(403);
+    }));
+
+  it('an edit after the 101 has gone out only warns', () =>
+    withProxy({}, async (stage) => {
+      stage.proxy.on('response', ({ response }) => response.headers.set('X-Late', 'yes'));
+      const head = `GET http://{origin}/ HTTP/1.1\r\nHost: {origin}\r\n${UPGRADE}`;
+      const { client, upstream } = await stage.exchange(head);
+      await upstream.send(SWITCHED);
+      expect(await client.head()).not.toContain('X-Late');
+      const { response, warnings } = await stage.over();
+      expect(response?.headers.has('x-late')).toBe(false);
+      expect(warnings).toEqual([expect.stringContaining('response.headers was edited after the head')]);
+    }));
+
   it('a client that resets while a hook runs on the 101 ends the upgrade', () =>
     withProxy({}, async (stage) => {
       const { reached, go } = holdIn(stage.proxy, 'response');

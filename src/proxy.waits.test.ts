@@ -47,6 +47,15 @@ describe('waits', () => {
       expect((await next).request.path).toBe('/x?2');
     }));
 
+  it('refuse a timeout that is none', () =>
+    withProxy({}, async ({ proxy }) => {
+      for (const timeout of [-1, Number.NaN, '5s']) {
+        expect(() => proxy.waitForFlow('**', { timeout: timeout as number })).toThrow(
+          expect.objectContaining({ code: 'BAD_OPTION', message: expect.stringContaining('milliseconds') }),
+        );
+      }
+    }));
+
   it('take functions, asynchronous ones too, asked again as the flow goes on', () =>
     withProxy({}, async (stage) => {
       const found = stage.proxy.waitForRequest(async (flow) => {

@@ -8,6 +8,8 @@ interface Forbidden {
   readonly hits: Set<HttpFlow>;
   /** Hits that `verify()` has thrown already. */
   readonly told: WeakSet<HttpFlow>;
+  /** Its predicate threw: it is not asked again, or it would throw for each step of each flow. */
+  broken: boolean;
 }
 
 /** What a test must not miss: forbidden flows, and its own hooks, predicates and transforms that threw. */
@@ -20,7 +22,7 @@ export class Verdict {
   forbid(match: CompiledMatch): () => void {
     let lifted = false;
     const whileItHolds = { ...match, test: (flow: HttpFlow) => !lifted && match.test(flow) };
-    this.#forbidden.add({ match: whileItHolds, hits: new Set(), told: new WeakSet() });
+    this.#forbidden.add({ match: whileItHolds, hits: new Set(), told: new WeakSet(), broken: false });
     return () => {
       lifted = true;
     };
@@ -56,24 +58,23 @@ export class Verdict {
   }
 
   #judge(entry: Forbidden, flow: HttpFlow): void {
-    if (entry.hits.has(flow) || entry.told.has(flow)) return;
+    if (entry.broken || entry.hits.has(flow) || entry.told.has(flow)) return;
+    const threw = (error: unknown) => {
+      if (!entry.broken) this.#problems.push(error);
+      entry.broken = true;
+    };
     try {
       const matches = entry.match.test(flow);
       if (matches === true) entry.hits.add(flow);
       if (typeof matches === 'boolean') return;
       const judging = matches
-        .then(
-          (result) => {
-            if (result) entry.hits.add(flow);
-          },
-          (error: unknown) => {
-            this.#problems.push(error);
-          },
-        )
+        .then((result) => {
+          if (result) entry.hits.add(flow);
+        }, threw)
         .finally(() => this.#judging.delete(judging));
       this.#judging.add(judging);
     } catch (error) {
-      this.#problems.push(error);
+      threw(error);
     }
   }
 }

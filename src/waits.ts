@@ -1,4 +1,4 @@
-import { isSluiceError, messageOf, SluiceError } from './errors.js';
+import { isSluiceError, messageOf, SluiceError, shown } from './errors.js';
 import type { FlowMoment } from './exchange/services.js';
 import type { FlowRecord } from './flow/flow.js';
 import type { CompiledMatch } from './flow/match.js';
@@ -62,12 +62,16 @@ export class Waits {
     return () => this.#listeners.delete(listener);
   }
 
-  /** @throws SluiceError WAIT_TIMEOUT, WAIT_ENDED, or what `goal.failed` gives */
+  /** @throws SluiceError BAD_OPTION, WAIT_TIMEOUT, WAIT_ENDED, or what `goal.failed` gives */
   for(goal: WaitGoal, options: Wait = {}): Promise<FlowRecord> {
+    const { timeout = DEFAULT_TIMEOUT, signal, after } = options;
+    if (typeof timeout !== 'number' || !(timeout >= 0)) {
+      const accepted = 'milliseconds are accepted, and 0 to wait for ever';
+      throw new SluiceError('BAD_OPTION', `${goal.what}: timeout ${shown(timeout)}; ${accepted}`);
+    }
     // The stack of whoever waits, which a timer does not have.
     const origin = new Error();
     const promise = new Promise<FlowRecord>((resolve, reject) => {
-      const { timeout = DEFAULT_TIMEOUT, signal, after } = options;
       const finish = (settle: () => void) => {
         if (!this.#pending.delete(pending)) return;
         clearTimeout(timer);

@@ -132,7 +132,11 @@ export class AnswerStream implements OriginStream {
     const type = init.contentType ?? defaultType(init);
     if (type !== undefined && !headers.has('content-type')) headers.set('Content-Type', type);
     const status = init.status ?? 200;
-    const bodiless = status === 204 || status === 304;
+    if (status === 204 || status === 304) {
+      // RFC 9110 section 8.6 and RFC 9112 section 6.1: not even the fields that speak of a body.
+      await this.#send(status, headers, { kind: 'none' }, []);
+      return;
+    }
     if (init.body !== undefined && isAsyncIterable(init.body)) {
       headers.set('Transfer-Encoding', 'chunked');
       await this.#send(status, headers, { kind: 'chunked' }, init.body);
@@ -145,7 +149,7 @@ export class AnswerStream implements OriginStream {
       return;
     }
     const bytes = wholeBody(init);
-    if (!bodiless) headers.set('Content-Length', String(bytes.length));
+    headers.set('Content-Length', String(bytes.length));
     await this.#send(status, headers, lengthFraming(bytes.length), [bytes]);
   }
 
@@ -157,7 +161,7 @@ export class AnswerStream implements OriginStream {
   ): Promise<void> {
     const events = this.#events;
     if (events === undefined || this.#cut) return;
-    const bodiless = this.method === 'HEAD' || status === 204 || status === 304;
+    const bodiless = this.method === 'HEAD' || framing.kind === 'none';
     const statusText = STATUS_CODES[status] ?? '';
     events.head({
       status,

@@ -4,12 +4,11 @@
  */
 import { messageOf } from '../errors.js';
 import { mediaType } from '../flow/content.js';
-import type { Headers } from '../flow/headers.js';
 import type { MessageRecord, RequestRecord, ResponseRecord } from '../flow/message.js';
 import type { Framing } from '../http1/head.js';
 import type { ResolvedOptions } from '../options.js';
 import type { BodyEnd, BodyOutlet, BodySource } from '../stream/body.js';
-import type { StatedLength } from '../stream/collected-body.js';
+import { CollectedBody, type CollectReceiver, type StatedLength } from '../stream/collected-body.js';
 import { RelayedBody } from '../stream/relayed-body.js';
 import { Taps } from '../stream/taps.js';
 import { LengthBrokenError, TransformedBody } from '../stream/transformed-body.js';
@@ -25,10 +24,27 @@ export function lengthOf(framing: Framing): number | undefined {
 /** Octets of a start line, more or less: the rest of a head is its fields. */
 const START_LINE = 120;
 
-/** What a body that is to be collected tells beforehand. */
-export function statedLength(framing: Framing, headers: Headers): StatedLength | undefined {
+/** Sets up a body that is read whole. One of unknown length may turn out to be large, and stream then. */
+export function collectBody(
+  exchange: Exchange,
+  message: MessageRecord,
+  framing: Framing,
+  receiver: CollectReceiver,
+): CollectedBody {
+  const { options } = exchange.services;
+  const unknown = framing.kind === 'chunked' || framing.kind === 'close';
+  const mayOutgrow = unknown && !message.streamRefused && exchange.answer === undefined;
+  const limits = {
+    refuseOver: options.bodySizeLimit,
+    streamOver: mayOutgrow ? options.streamLargeBodies : Number.POSITIVE_INFINITY,
+  };
+  const taps = bufferedTaps(message, options);
+  return new CollectedBody(message, taps, limits, receiver, statedLength(message, framing));
+}
+
+function statedLength(message: MessageRecord, framing: Framing): StatedLength | undefined {
   if (framing.kind !== 'length') return undefined;
-  return { length: framing.length, headroom: headers.toWire().length + START_LINE };
+  return { length: framing.length, headroom: message.headers.toWire().length + START_LINE };
 }
 
 /** What is computed while a streamed body passes. @param received or sent on, by a transform */
@@ -39,7 +55,7 @@ function streamTaps(message: MessageRecord, options: ResolvedOptions, received =
 }
 
 /** What is computed while a body is collected: only parts; a recorded body's digests can wait until asked for. */
-export function bufferedTaps(message: MessageRecord, options: ResolvedOptions): Taps | undefined {
+function bufferedTaps(message: MessageRecord, options: ResolvedOptions): Taps | undefined {
   if (!mediaType(message.headers.get('content-type')).startsWith('multipart/')) return undefined;
   const partDigests = options.digest !== false;
   return new Taps(message, message.transfer.received, { body: false, parts: true, partDigests });

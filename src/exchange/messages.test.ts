@@ -46,6 +46,15 @@ describe('bodySizeLimit', () => {
       await client.read(11);
       expect((await over()).error).toBeUndefined();
     }));
+
+  it('does not ask for an upload that states to be larger', () =>
+    withProxy({ bodySizeLimit: 10 }, async ({ origin, client: connect, over }) => {
+      const client = await connect();
+      const head = `POST http://${origin.host}/ HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\nExpect: 100-continue`;
+      await client.send(`${head}\r\n\r\n`);
+      expect(await client.head()).toMatch(/^HTTP\/1.1 413 /);
+      expect((await over()).error?.code).toBe('BODY_TOO_LARGE');
+    }));
 });
 
 describe('Expect: 100-continue', () => {

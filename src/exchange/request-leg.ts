@@ -4,9 +4,9 @@ import { pathOf, type RequestRecord } from '../flow/message.js';
 import { now } from '../flow/transfer.js';
 import type { OriginStream, OutgoingRequest, WholeBody } from '../origin/stream.js';
 import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
-import { CollectedBody, type CollectReceiver } from '../stream/collected-body.js';
+import type { CollectedBody, CollectReceiver } from '../stream/collected-body.js';
 import { decideStream } from '../stream/rules.js';
-import { bufferedTaps, framingOf, lengthOf, statedLength, streamBody } from './bodies.js';
+import { collectBody, framingOf, lengthOf, streamBody } from './bodies.js';
 import type { Exchange } from './exchange.js';
 import { enforceFraming, removeProxyFields } from './framing.js';
 import { acquireOrigin, type Destination, findServer, takeAnswer } from './serving.js';
@@ -139,6 +139,11 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
     const message = this.#message;
     message.streamDecided = true;
     const streams = message.stream !== false && head.framing.kind !== 'none' && exchange.answer === undefined;
+    if (!streams && (lengthOf(head.framing) ?? 0) > exchange.services.options.bodySizeLimit) {
+      // Known before the body comes: nobody is asked to send it.
+      this.bodyRefused();
+      return;
+    }
     if (head.expectContinue && !streams && head.framing.kind !== 'none') {
       message.headers.delete('expect');
       this.swallows100 = true;
@@ -150,16 +155,9 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
 
   #collect(): void {
     const { exchange } = this;
-    const message = this.#message;
-    const { options } = exchange.services;
-    if (exchange.head.framing.kind === 'none') return;
-    const mayOutgrow = exchange.head.framing.kind === 'chunked' && !message.streamRefused && !exchange.answer;
-    const limits = {
-      refuseOver: options.bodySizeLimit,
-      streamOver: mayOutgrow ? options.streamLargeBodies : Number.POSITIVE_INFINITY,
-    };
-    const stated = statedLength(exchange.head.framing, message.headers);
-    this.#collected = new CollectedBody(message, bufferedTaps(message, options), limits, this, stated);
+    const { framing } = exchange.head;
+    if (framing.kind === 'none') return;
+    this.#collected = collectBody(exchange, this.#message, framing, this);
     this.#body = this.#collected;
   }
 

@@ -5,11 +5,11 @@ import { now } from '../flow/transfer.js';
 import { hasToken, type ResponseHead } from '../http1/head.js';
 import type { OriginEvents, OriginStream, WholeBody } from '../origin/stream.js';
 import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
-import { CollectedBody, type CollectReceiver } from '../stream/collected-body.js';
+import type { CollectedBody, CollectReceiver } from '../stream/collected-body.js';
 import { decideStream } from '../stream/rules.js';
 import { relay } from '../tcp/relay.js';
 import { AnswerStream } from './answer.js';
-import { bufferedTaps, framingOf, lengthOf, statedLength, streamBody } from './bodies.js';
+import { collectBody, framingOf, lengthOf, streamBody } from './bodies.js';
 import type { OutgoingResponse } from './client-stream.js';
 import type { Exchange } from './exchange.js';
 import { enforceFraming } from './framing.js';
@@ -201,16 +201,7 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
   }
 
   #collect(head: ResponseHead, response: ResponseRecord): void {
-    const { exchange } = this;
-    const { options } = exchange.services;
-    const mayOutgrow =
-      (head.framing.kind === 'chunked' || head.framing.kind === 'close') && !response.streamRefused;
-    const limits = {
-      refuseOver: options.bodySizeLimit,
-      streamOver: mayOutgrow ? options.streamLargeBodies : Number.POSITIVE_INFINITY,
-    };
-    const stated = statedLength(head.framing, response.headers);
-    this.#collected = new CollectedBody(response, bufferedTaps(response, options), limits, this, stated);
+    this.#collected = collectBody(this.exchange, response, head.framing, this);
     this.#body = this.#collected;
   }
 
@@ -335,11 +326,13 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
     const { exchange } = this;
     const { origin, client } = exchange;
     if (origin === undefined) throw new Error('an upgrade without an origin');
-    this.exchange.runHook('responseHeaders', origin, () => {
+    this.#runHook('responseHeaders', origin, () => {
       response.streamDecided = true;
       response.bodyStatus = 'streamed';
       const { status, statusText, version } = head;
       client.informational(status, statusText, response.headers, version);
+      this.headSent = true;
+      response.headSent = true;
       const detached = { client: client.detach(), origin: origin.detach() };
       this.ended = true;
       exchange.runHook('response', undefined, () => {

@@ -4,7 +4,7 @@
  */
 import { types } from 'node:util';
 import { type FlowErrorCode, shown } from '../errors.js';
-import { parseSize } from '../options.js';
+import { parseSize, SIZE_ACCEPTED } from '../options.js';
 import { describeValue, similarity } from './describe.js';
 import { compileFilter } from './filter.js';
 import { urlMatcher, wildcardToRegExp } from './glob.js';
@@ -171,7 +171,7 @@ export const QUERY_KEYS: { readonly [K in keyof FlowQuery]-?: KeySpec } = {
     },
   },
   largerThan: {
-    accepted: "a number of bytes or digits with k, m or g, as in 65536, '64k', '3m', '1g'",
+    accepted: SIZE_ACCEPTED,
     weight: 1,
     compile: (value, { atHead }) => {
       const limit = parseSize(value, 'size');

@@ -120,18 +120,20 @@ export interface Message {
 }
 
 export interface HttpRequest extends Message {
+  /** Assigning throws SluiceError BAD_HEADER for what is no token. */
   method: string;
-  /** Absolute. Assigning re-routes the request and rewrites Host. */
+  /** Absolute. Assigning re-routes the request and rewrites Host; throws SluiceError BAD_HEADER for another URL. */
   url: string;
-  /** Path and query of `url`. Assigning keeps the rest. */
+  /** Path and query of `url`. Assigning keeps the rest; throws SluiceError BAD_HEADER for what is no path. */
   path: string;
   /** `1.0` or `1.1`. */
   readonly httpVersion: string;
 }
 
 export interface HttpResponse extends Message {
+  /** Assigning throws SluiceError BAD_HEADER for what is not from 200 to 999. */
   status: number;
-  /** The reason phrase. */
+  /** The reason phrase. Assigning throws SluiceError BAD_HEADER for what is not latin1 on one line. */
   statusText: string;
   readonly httpVersion: string;
 }
@@ -207,7 +209,7 @@ export interface HttpFlow {
   readonly metadata: Map<string, unknown>;
   /** Answers in the origin's place. Once a head has gone out it only warns. @throws SluiceError BAD_RESPONSE */
   respond(init: RespondInit): void;
-  /** Cuts the exchange: the client sees a connection error. */
+  /** Cuts the exchange: the client sees a connection error. Has no effect once the flow is over. */
   kill(): void;
 }
 

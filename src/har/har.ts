@@ -5,7 +5,7 @@
 import { isIP } from 'node:net';
 import { mediaTypeOf } from '../flow/message-facts.js';
 import type { HttpFlow, HttpRequest, HttpResponse, PartRecord, Side } from '../flow/types.js';
-import { bodySize, contentOf } from './content.js';
+import { bodySize, type Content, contentOf } from './content.js';
 import { requestCookies, responseCookies } from './cookies.js';
 import { type Redact, Redactor } from './redact.js';
 import { type FlowTimes, isInFlight, startOf, timesOf } from './times.js';
@@ -214,10 +214,7 @@ function contentField(response: HttpResponse, writer: Writer): HarContent {
   return result;
 }
 
-function embed(
-  content: ReturnType<typeof contentOf>,
-  writer: Writer,
-): Pick<HarContent, 'text' | 'encoding' | 'comment'> {
+function embed(content: Content, writer: Writer): Pick<HarContent, 'text' | 'encoding' | 'comment'> {
   const comment = content.note === undefined ? {} : { comment: content.note };
   if (content.kind === 'empty' || content.kind === 'streamed') return comment;
   const cost = content.kind === 'text' ? content.text.length : Math.ceil(content.bytes.length / 3) * 4;

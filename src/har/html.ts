@@ -58,7 +58,7 @@ export function toHtml(flows: Iterable<HttpFlow>, options: HtmlOptions = {}): st
 <body>
 <header>
 <h1>${title}</h1>
-<p class="totals">${totals(sorted, scale.length)}</p>
+<p class="totals">${totals(sorted, scale)}</p>
 ${sorted.length === 0 ? '' : tools(sorted)}
 </header>
 <main>
@@ -71,7 +71,7 @@ ${main}
 `;
 }
 
-function totals(flows: readonly HttpFlow[], length: number): string {
+function totals(flows: readonly HttpFlow[], scale: Scale): string {
   const sum = (of: (flow: HttpFlow) => number) => formatBytes(flows.reduce((all, flow) => all + of(flow), 0));
   const failed = flows.filter((flow) => flow.error !== undefined).length;
   const facts = [`<b>${flows.length}</b> ${flows.length === 1 ? 'flow' : 'flows'}`];
@@ -80,9 +80,9 @@ function totals(flows: readonly HttpFlow[], length: number): string {
   facts.push(
     `<b>${sum(bytesUp)}</b> up`,
     `<b>${sum(bytesDown)}</b> down`,
-    `<b>${formatDuration(length)}</b>`,
+    `<b>${formatDuration(scale.length)}</b>`,
   );
-  const start = new Date(Math.min(...flows.slice(0, 1).map(startOf))).toISOString();
+  const start = new Date(scale.start).toISOString();
   return `${facts.join('<i>·</i>')}<i>·</i><time datetime="${start}">${start.slice(0, 19).replace('T', ' ')} UTC</time>`;
 }
 

@@ -217,7 +217,9 @@ export class Http1Client implements ClientStream, Idler {
     this.version = head.version;
     if (head.method === 'CONNECT') {
       if (this.tunnel !== undefined) throw new ProtocolError('CONNECT inside a tunnel');
-      this.#connectTo = parseAuthority(head.target);
+      const authority = parseAuthority(head.target);
+      if (this.#leadsHere(authority)) return;
+      this.#connectTo = authority;
       this.#parser.pause();
       return;
     }
@@ -238,6 +240,16 @@ export class Http1Client implements ClientStream, Idler {
       return;
     }
     this.#exchange.start();
+  }
+
+  /** Refuses a tunnel to the proxy itself. */
+  #leadsHere(authority: Authority): boolean {
+    const target = formatAuthority(authority);
+    if (!this.services.isSelf(target) && !this.services.isOwnConnection(this.info.port)) return false;
+    const message = `CONNECT ${target}: that is this proxy itself`;
+    this.services.refused(this.info, { code: 'PROXY_LOOP', message }, { method: 'CONNECT', target });
+    this.#answerAndClose(508, message);
+    return true;
   }
 
   /** A request in origin form, outside of a tunnel, is for the proxy itself. */

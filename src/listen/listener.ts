@@ -1,6 +1,4 @@
 import net from 'node:net';
-import { plainResponse } from '../exchange/failure.js';
-import { responseHead, wholeMessage } from '../http1/writer.js';
 import type { Detached } from '../origin/stream.js';
 import { Transport } from '../tcp/transport.js';
 import { ClientRecord } from './client-info.js';
@@ -8,7 +6,7 @@ import { Http1Client } from './http1-client.js';
 import { Interceptor } from './interceptor.js';
 import { listen } from './port.js';
 import type { ListenServices } from './services.js';
-import { type Authority, formatAuthority } from './target.js';
+import type { Authority } from './target.js';
 import { Tunnel } from './tunnel.js';
 
 /** The port that clients connect to, and every connection that came in by it. */
@@ -68,17 +66,6 @@ export class Listener {
 
   #tunnel(raw: net.Socket, client: ClientRecord, authority: Authority, detached: Detached): void {
     const { services } = this;
-    const text = formatAuthority(authority);
-    if (services.isSelf(text) || services.isOwnConnection(client.port)) {
-      const message = `CONNECT ${text}: that is this proxy itself`;
-      services.refused(client, { code: 'PROXY_LOOP', message }, { method: 'CONNECT', target: text });
-      const { head, body } = plainResponse(508, message);
-      const start = responseHead(head.status, head.statusText, head.version, head.headers);
-      raw.on('error', () => raw.destroy());
-      raw.end(wholeMessage(start, body, head.framing));
-      raw.resume();
-      return;
-    }
     this.#interceptor ??= new Interceptor(services.ca);
     new Tunnel({
       client,
