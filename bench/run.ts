@@ -91,7 +91,7 @@ if (wanted('download')) {
   console.log(`     relay ${rate(r)}, streamed ${rate(b)}, with digest ${rate(d)}, transformed ${rate(t)}`);
   report('streamed download 1 GiB, digest: false / relay', ratio(r / b), '>= 1.0', r / b >= 1);
   report('streamed download 1 GiB, digest / relay', ratio(r / d), '>= 0.8', r / d >= 0.8);
-  report('identity transform, digest: false / relay', ratio(r / t), '>= 0.7 (later)', r / t >= 0.7);
+  report('identity transform, digest: false / relay', ratio(r / t), '>= 0.7', r / t >= 0.7);
   for (const peer of [bare, digest, transform]) peer.child.disconnect();
 }
 
@@ -104,8 +104,8 @@ if (wanted('upload')) {
     () => upload(digest.port, `${url}/up`, GIB),
   ]);
   console.log(`     relay ${rate(r)}, streamed ${rate(b)}, with digest ${rate(d)}`);
-  report('streamed upload 1 GiB, digest: false / relay', ratio(r / b), '>= 0.95 (later)', r / b >= 0.95);
-  report('streamed upload 1 GiB, digest / relay', ratio(r / d), '>= 0.45 (later)', r / d >= 0.45);
+  report('streamed upload 1 GiB, digest: false / relay', ratio(r / b), '>= 0.95', r / b >= 0.95);
+  report('streamed upload 1 GiB, digest / relay', ratio(r / d), '>= 0.45', r / d >= 0.45);
   for (const peer of [bare, digest]) peer.child.disconnect();
 }
 

@@ -53,13 +53,6 @@ test('an answer of the test’s own stands across origins, its preflight too', a
   await expect(proxy).toHaveFlow({ method: 'DELETE', host: 'nowhere.test', status: 202 }, { times: 1 });
 });
 
-test('what is forbidden fails the test', async ({ page, proxy }) => {
-  test.fail();
-  proxy.forbid({ host: 'tracking.test' });
-  await page.goto('/');
-  await page.evaluate("send('https://tracking.test/api/pixel')");
-});
-
 test('the flows that an action causes', async ({ page, proxy }) => {
   await page.goto('/');
   const flows = await proxy.during(() => page.evaluate("send('/api/a').then(() => send('/api/b'))"));

@@ -20,6 +20,11 @@ test('waiting that outlives its test', async ({}, testInfo) => {
   expect(run.of('forgets to await, with a page').errors).toEqual([
     expect.stringMatching(/expect\(proxy\)\.not\.toHaveFlow\(.*\) was not awaited/),
   ]);
+  expect(run.of('forgets to await a wait').errors).toEqual([
+    expect.stringContaining('waitForFlow("**/never") was not awaited: put "await" before it'),
+  ]);
+  expect(run.of('forgets to await a wait').locations).toEqual(['not-awaited.inner.ts:13']);
+  expect(run.of('leaves a wait that lost a race').status).toBe('passed');
   expect(run.of('comes next')).toMatchObject({ status: 'passed', errors: [] });
   const failed = run.of('fails before the rest of its waiting is over');
   expect(failed.errors).toEqual([expect.stringContaining('toBe(expected)')]);

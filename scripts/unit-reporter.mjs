@@ -16,7 +16,8 @@ export default async function* report(source) {
   };
   for await (const { type, data } of source) {
     if (type === 'test:pass' || type === 'test:fail') {
-      if (data.details?.type === 'suite' && type === 'test:pass') continue;
+      if (data.details?.type === 'suite' && type === 'test:pass' && data.skip === undefined) continue;
+      if (typeof data.skip === 'string') yield `skipped: ${data.name}: ${data.skip}\n`;
       const cause = data.details?.error;
       if (type === 'test:fail' && ONLY_A_PARENT.has(cause?.failureType) && data.details?.type === 'suite')
         continue;

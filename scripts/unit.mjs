@@ -27,6 +27,8 @@ const { status, signal } = spawnSync(
     '--import',
     'tsx',
     '--test',
+    // A notice of node:test's own about its fake timers.
+    '--disable-warning=ExperimentalWarning',
     `--test-concurrency=${concurrency}`,
     // Of a file as a whole, too: one that hangs is named and ended.
     '--test-timeout=120000',

@@ -10,11 +10,8 @@ export {
   SluiceError,
   type SluiceErrorCode,
 } from './errors.js';
-export { isFlow } from './flow/flow.js';
 export { FlowList } from './flow/flow-list.js';
 export type { FlowMatch, FlowQuery, StreamMatch } from './flow/match.js';
-export { flowOf, isHeadFinal, isMessage, isOver, onProgress } from './flow/progress.js';
-export { isAsymmetricMatcher, matchesSubset } from './flow/subset.js';
 export type * from './flow/types.js';
 export { type HarOptions, toHar } from './har/har.js';
 export { type HtmlOptions, toHtml } from './har/html.js';
@@ -30,8 +27,6 @@ export {
   RecordingProxy,
   startProxy,
 } from './proxy.js';
-export type { FlowSearch } from './seen.js';
 export type { StreamRuleSides } from './stream/rules.js';
 export { decoded, keepsLength } from './stream/transforms.js';
-export { loadCa, processCa } from './tls/ca.js';
 export type { Wait } from './waits.js';

@@ -199,7 +199,7 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     default: {},
     help: "sends a name's traffic to another address",
     accepted:
-      "an object of 'name', '*.name', 'name:port' or '*' to 'host', 'host:port' or 'http://host:port'",
+      "an object of 'name', '*.name', 'name:port' or '*' to 'host', 'host:port', 'http://host:port' or 'https://host:port'",
     read: (v) => (isObject(v) && isStrings(Object.values(v)) ? (v as Record<string, string>) : undefined),
   },
   originErrors: oneOf<'respond' | 'abort'>(

@@ -21,7 +21,7 @@ import { type StreamRuleSides, StreamRules } from './stream/rules.js';
 import { IdleWatch } from './tcp/idle-watch.js';
 import { type CertificateAuthority, loadCa, processCa } from './tls/ca.js';
 import { Verdict } from './verdict.js';
-import { type Wait, type WaitGoal, Waits } from './waits.js';
+import { type EndedWait, type Wait, type WaitGoal, Waits } from './waits.js';
 
 const BRAND = Symbol.for('sluice.proxy');
 
@@ -241,7 +241,7 @@ export class RecordingProxy implements AsyncDisposable {
    * Rejects every pending wait with `why` and what was seen instead. The fixtures call it at a test's end.
    * @returns what the waits were rejected with
    */
-  endWaits(why: string): Error[] {
+  endWaits(why: string): EndedWait[] {
     return this.#waits.end(why);
   }
 

@@ -8,6 +8,8 @@ interface Forbidden {
   readonly hits: Set<HttpFlow>;
   /** Hits that `verify()` has thrown already. */
   readonly told: WeakSet<HttpFlow>;
+  /** Where it was forbidden. */
+  readonly frames: string | undefined;
   /** Its predicate threw: it is not asked again, or it would throw for each step of each flow. */
   broken: boolean;
 }
@@ -22,7 +24,13 @@ export class Verdict {
   forbid(match: CompiledMatch): () => void {
     let lifted = false;
     const whileItHolds = { ...match, test: (flow: HttpFlow) => !lifted && match.test(flow) };
-    this.#forbidden.add({ match: whileItHolds, hits: new Set(), told: new WeakSet(), broken: false });
+    this.#forbidden.add({
+      match: whileItHolds,
+      hits: new Set(),
+      told: new WeakSet(),
+      frames: new Error().stack?.split('\n').slice(3).join('\n'),
+      broken: false,
+    });
     return () => {
       lifted = true;
     };
@@ -43,12 +51,15 @@ export class Verdict {
     for (const entry of this.#forbidden) for (const flow of flows) this.#judge(entry, flow);
     await Promise.all(this.#judging);
     const problems = this.#problems.splice(0);
-    for (const { match, hits, told } of this.#forbidden) {
+    for (const { match, hits, told, frames } of this.#forbidden) {
       if (hits.size === 0) continue;
       const list = [...hits].map((flow) => `  - ${describeFlow(flow)}`).join('\n');
-      problems.push(
-        new SluiceError('FORBIDDEN_FLOW', `forbid(${match.describe}): seen all the same:\n${list}`),
+      const error = new SluiceError(
+        'FORBIDDEN_FLOW',
+        `forbid(${match.describe}): seen all the same:\n${list}`,
       );
+      if (frames !== undefined) error.stack = `${error.name}: ${error.message}\n${frames}`;
+      problems.push(error);
       for (const flow of hits) told.add(flow);
       hits.clear();
     }

@@ -25,11 +25,38 @@ export interface WaitGoal {
   failed?(flow: FlowRecord): SluiceError | undefined;
 }
 
+/** A promise that knows whether anybody has asked for its outcome. */
+class Asked<T> extends Promise<T> {
+  asked = false;
+
+  /** What is chained to it is an ordinary promise. */
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: `await` tells of itself by calling this, and by nothing else.
+  override then<R = T, E = never>(
+    fulfilled?: ((value: T) => R | PromiseLike<R>) | null,
+    rejected?: ((reason: unknown) => E | PromiseLike<E>) | null,
+  ): Promise<R | E> {
+    this.asked = true;
+    return super.then(fulfilled, rejected);
+  }
+}
+
+/** A wait that was still pending when it was ended. */
+export interface EndedWait {
+  error: SluiceError;
+  /** Somebody had asked for its outcome, with `await` or otherwise. */
+  asked: boolean;
+}
+
 interface Pending {
   readonly goal: WaitGoal;
   /** Returns a promise if the match is judged asynchronously. */
   look(flow: FlowRecord): Promise<void> | undefined;
   reject(error: Error): void;
+  wasAsked(): boolean;
 }
 
 /** Milliseconds. */
@@ -71,7 +98,7 @@ export class Waits {
     }
     // The stack of whoever waits, which a timer does not have.
     const origin = new Error();
-    const promise = new Promise<FlowRecord>((resolve, reject) => {
+    const promise = new Asked<FlowRecord>((resolve, reject) => {
       const finish = (settle: () => void) => {
         if (!this.#pending.delete(pending)) return;
         clearTimeout(timer);
@@ -101,6 +128,7 @@ export class Waits {
           return undefined;
         },
         reject: fail,
+        wasAsked: () => promise.asked,
       };
       const threw = (error: unknown) =>
         fail(isSluiceError(error) || error instanceof Error ? error : new Error(messageOf(error)));
@@ -126,7 +154,7 @@ export class Waits {
       Promise.all(looks).then(() => fail(this.#ended(goal, why)), fail);
     });
     // Whoever waits may await later: until then a rejection is not unhandled, it is only early.
-    promise.catch(() => undefined);
+    Promise.prototype.then.call(promise, undefined, () => undefined);
     return promise;
   }
 
@@ -147,12 +175,12 @@ export class Waits {
     });
   }
 
-  /** Rejects every pending wait with what it waited for, `why`, and what was seen instead. @returns these errors */
-  end(why: string): Error[] {
-    return [...this.#pending].map(({ goal, reject }) => {
+  /** Rejects every pending wait with what it waited for, `why`, and what was seen instead. @returns them */
+  end(why: string): EndedWait[] {
+    return [...this.#pending].map(({ goal, reject, wasAsked }) => {
       const error = this.#ended(goal, why);
       reject(error);
-      return error;
+      return { error, asked: wasAsked() };
     });
   }
 

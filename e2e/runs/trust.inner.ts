@@ -1,7 +1,7 @@
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { processCa } from 'sluice';
 import { expect, test } from 'sluice/playwright';
+import { processCa } from '../../src/tls/ca.js';
 
 // Signed by a CA that nobody but the recorder's clients trusts.
 const server = https.createServer(processCa().credentialsFor('localhost'), (_request, response) =>

@@ -4,10 +4,14 @@ import { Headers } from '../flow/headers.js';
 import type { WholeBody } from '../origin/stream.js';
 import type { OutgoingResponse } from './client-stream.js';
 
-/** Failures that are answered whatever `originErrors` says: they are the client's own. */
+/** Failures that are answered whatever `originErrors` says: they are not the origin's. */
 const CLIENT_FAULTS: Partial<Record<FlowErrorCode, number>> = {
   CLIENT_PROTOCOL: 400,
   PROXY_LOOP: 508,
+  // A browser repeats a GET that is cut; the test's own mistake should be seen once.
+  HOOK_FAILED: 502,
+  RULE_FAILED: 502,
+  INTERNAL: 502,
 };
 
 /** A whole plain-text response made by the proxy itself. It closes the connection. */

@@ -39,9 +39,9 @@ export interface Side {
   /** `received`: read from the peer; `sent`: handed to the socket and its write callback fired. */
   readonly bytes: number;
   /** SHA-256, lower-case hex, of those bytes. Only if the side ended normally and `digest` is not `false`. */
-  readonly sha256?: string;
+  readonly sha256?: string | undefined;
   /** The same of the content-decoded bytes, if the message has a Content-Encoding that was understood. */
-  readonly decoded?: { readonly bytes: number; readonly sha256: string };
+  readonly decoded?: { readonly bytes: number; readonly sha256: string } | undefined;
   readonly pieces: Pieces;
 }
 
@@ -52,9 +52,9 @@ export interface Transfer {
   /** The head had come. */
   readonly startedAt: number;
   /** The body's first octet had come; absent without a body. */
-  readonly firstByteAt?: number;
+  readonly firstByteAt?: number | undefined;
   /** The last octet had been sent on, or the flow failed; absent until then. */
-  readonly endedAt?: number;
+  readonly endedAt?: number | undefined;
 }
 
 /** A part of a multipart body: what was counted while it passed. */
@@ -65,7 +65,7 @@ export interface PartRecord {
   /** Octets of its content, without its header. */
   bytes: number;
   /** SHA-256, lower-case hex, of these. Absent with `digest: false`, and where the part was cut short. */
-  sha256?: string;
+  sha256?: string | undefined;
 }
 
 /** What a transform is told besides the pieces. */
@@ -154,10 +154,10 @@ export interface ClientInfo {
   readonly address: string;
   readonly port: number;
   /** The CONNECT authority, if the client opened a tunnel. */
-  readonly tunnel?: string;
+  readonly tunnel?: string | undefined;
   readonly tls: boolean;
   /** The server name the client sent in its TLS hello. */
-  readonly sni?: string;
+  readonly sni?: string | undefined;
 }
 
 /** The origin's side of a connection. */
@@ -169,7 +169,7 @@ export interface ServerInfo {
   /** The connection had served an earlier exchange. */
   readonly reused: boolean;
   /** The chained proxy it went through. */
-  readonly via?: string;
+  readonly via?: string | undefined;
 }
 
 /** What `respond()` takes. `json`, `body` and `path` exclude each other. */
@@ -195,14 +195,14 @@ export interface HttpFlow {
   readonly preflight: boolean;
   readonly client: ClientInfo;
   /** Known once the request is on its way; absent where a rule or hook answered before, or no connection was made. */
-  readonly server?: ServerInfo;
+  readonly server?: ServerInfo | undefined;
   readonly request: HttpRequest;
   /** There from its head on. */
-  readonly response?: HttpResponse;
+  readonly response?: HttpResponse | undefined;
   /** Interim responses (1xx), in order. */
   readonly informational: HttpInformational[];
   /** Why the flow failed, if it did. */
-  readonly error?: FlowError;
+  readonly error?: FlowError | undefined;
   /** What had no effect and why, a sentence each. */
   readonly warnings: string[];
   /** For hooks to keep things in. */

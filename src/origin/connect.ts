@@ -108,7 +108,12 @@ function settled(
 /** When several addresses were tried, Node's error says so in its parts only. */
 function reasonOf(error: Error): string {
   if (error instanceof AggregateError) return error.errors.map((each) => messageOf(each)).join(', ');
-  return error.message;
+  const { code, reason } = error as Error & { code?: string; reason?: string };
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') {
+    return 'the origin does not speak TLS on this port; map its name to http://host:port with the option hosts';
+  }
+  // OpenSSL's own text has a thread's id, a source file and a line break around the reason.
+  return reason ?? error.message;
 }
 
 /** `localhost` and names below it are this machine (RFC 6761 section 6.3), IPv6 and IPv4, whatever the resolver says. */

@@ -74,7 +74,7 @@ function readTarget(target: string): MappedHost {
   if (!isHost(host) || /[/@*]/.test(host)) {
     throw new SluiceError(
       'BAD_OPTION',
-      `hosts: ${shown(target)} is not a target; give 'host', 'host:port' or 'http://host:port'`,
+      `hosts: ${shown(target)} is not a target; give 'host', 'host:port', 'http://host:port' or 'https://host:port'`,
     );
   }
   const tls = scheme?.[1] === undefined ? undefined : scheme[1].toLowerCase() === 'https';
