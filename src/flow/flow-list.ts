@@ -1,4 +1,7 @@
+import type { InspectOptions, inspect as nodeInspect } from 'node:util';
 import type { HttpFlow } from './types.js';
+
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** Recorded flows, in order of request start. */
 export class FlowList<F extends HttpFlow = HttpFlow> implements Iterable<F> {
@@ -41,6 +44,11 @@ export class FlowList<F extends HttpFlow = HttpFlow> implements Iterable<F> {
   /** Forgets every flow; those in flight go on unrecorded. */
   clear(): void {
     this.#flows = [];
+  }
+
+  /** What `console.log` shows: the flows. */
+  [INSPECT](_depth: number, options: InspectOptions, inspect: typeof nodeInspect): string {
+    return `FlowList ${inspect(this.#flows, options)}`;
   }
 
   /** @internal */

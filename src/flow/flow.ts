@@ -1,8 +1,10 @@
+import type { InspectOptions, inspect as nodeInspect } from 'node:util';
 import type { FlowError } from '../errors.js';
 import type { RequestRecord, ResponseRecord } from './message.js';
 import type { ClientInfo, HttpFlow, HttpInformational, RespondInit, ServerInfo } from './types.js';
 
 const BRAND = Symbol.for('sluice.flow');
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** What a flow asks of the exchange that owns it; gone once the exchange is over. */
 export interface FlowControl {
@@ -96,6 +98,13 @@ export class FlowRecord implements HttpFlow {
   progressed(): void {
     if (this.#listeners === undefined) return;
     for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** What `console.log` shows: the exchange, not the machinery. */
+  [INSPECT](_depth: number, options: InspectOptions, inspect: typeof nodeInspect): string {
+    const { id, request, response, error, warnings } = this;
+    const shown = { id, request, response, error, ...(warnings.length > 0 && { warnings }) };
+    return `HttpFlow ${inspect(shown, options)}`;
   }
 
   /** The exchange is over: nothing of it is kept. */

@@ -1,6 +1,8 @@
+import type { InspectOptions, inspect as nodeInspect } from 'node:util';
 import { SluiceError, shown } from '../errors.js';
 import type { HeaderList } from './types.js';
 
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** What a field value may hold (RFC 9110 section 5.5), obs-text included. */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -129,6 +131,14 @@ export class Headers implements HeaderList {
   /** The value of field line `index`. */
   valueAt(index: number): string {
     return this.#list[index * 2 + 1] ?? '';
+  }
+
+  /** What `console.log` shows: the field lines. */
+  [INSPECT](_depth: number, options: InspectOptions, inspect: typeof nodeInspect): string {
+    return inspect(
+      [...this].map(([name, value]) => `${name}: ${value}`),
+      options,
+    );
   }
 
   /** How many field lines. */

@@ -1,3 +1,4 @@
+import type { InspectOptions, inspect as nodeInspect } from 'node:util';
 import { messageOf, SluiceError, shown } from '../errors.js';
 import { decodeContent, decodeText, encodeContent, mediaType } from './content.js';
 import { Headers } from './headers.js';
@@ -14,6 +15,7 @@ import type {
 } from './types.js';
 
 const EMPTY = Buffer.alloc(0);
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** What a message needs of its flow. */
 export interface MessageOwner {
@@ -169,6 +171,15 @@ export abstract class MessageRecord implements Message {
     }
   }
 
+  /** The request line or the status line, without the version. */
+  protected abstract startLine(): string;
+
+  /** What `console.log` shows: the message, not the machinery. The body is left to whoever asks for it. */
+  [INSPECT](_depth: number, options: InspectOptions, inspect: typeof nodeInspect): string {
+    const { headers, bodyStatus, complete, transfer } = this;
+    return `${this.startLine()} ${inspect({ headers, bodyStatus, complete, bytes: transfer.received.bytes }, options)}`;
+  }
+
   /** Nobody edits the message any more, and nobody may ever look at it. */
   settle(): void {
     this.headSent = true;
@@ -246,6 +257,10 @@ export class RequestRecord extends MessageRecord implements HttpRequest {
 
   readonly httpVersion: string;
 
+  protected override startLine(): string {
+    return `${this.#method} ${this.#url}`;
+  }
+
   get method(): string {
     return this.#method;
   }
@@ -302,6 +317,10 @@ export class ResponseRecord extends MessageRecord implements HttpResponse {
     this.#status = head.status;
     this.#statusText = head.statusText;
     this.httpVersion = head.version;
+  }
+
+  protected override startLine(): string {
+    return `${this.#status} ${this.#statusText}`;
   }
 
   get status(): number {

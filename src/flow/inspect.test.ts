@@ -1,0 +1,17 @@
+import { describe, it } from 'node:test';
+import { inspect } from 'node:util';
+import { expect } from 'expect';
+import { FlowList } from './flow-list.js';
+import { sampleFlow } from './testing/sample-flow.js';
+
+describe('what console.log shows of flows', () => {
+  it('is the exchange, not the machinery', () => {
+    const flow = sampleFlow({ method: 'POST', url: 'https://app.test/a' }, { status: 204 });
+    const text = inspect(new FlowList([flow]), { depth: 6 });
+    expect(text).toMatch(/^FlowList \[/);
+    expect(text).toContain('POST https://app.test/a');
+    expect(text).toMatch(/response: 204 /);
+    expect(text).not.toContain('owner');
+    expect(text).not.toContain('bodyEdited');
+  });
+});
