@@ -107,9 +107,13 @@ export function isSluiceError(value: unknown): value is SluiceError {
   return typeof value === 'object' && value !== null && BRAND in value;
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown. Never throws itself. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown);
+  } catch {
+    return Object.prototype.toString.call(thrown);
+  }
 }
 
 /** A value as it should appear in an error message: short, quoted, never throwing. */

@@ -64,7 +64,7 @@ export class Exchange implements FlowControl {
 
   start(): void {
     this.services.started(this.flow);
-    this.request.begin();
+    this.guard(() => this.request.begin());
   }
 
   /** Runs a hook and then `next`. While an asynchronous hook runs, `source` is paused. */

@@ -29,6 +29,12 @@ export function enforceFraming(headers: Headers, framing: Framing['kind'], lengt
   }
 }
 
+/** A request without a body must not speak of one: its origin would take the next request for it. */
+export function removeBodyFields(headers: Headers): void {
+  headers.delete('transfer-encoding');
+  if (Number(headers.get('content-length') ?? 0) !== 0) headers.delete('content-length');
+}
+
 /** The framing of a streamed message as it leaves. */
 export function streamedFraming(
   received: Framing,

@@ -8,7 +8,7 @@ import type { CollectedBody, CollectReceiver } from '../stream/collected-body.js
 import { decideStream } from '../stream/rules.js';
 import { collectBody, framingOf, lengthOf, streamBody } from './bodies.js';
 import type { Exchange } from './exchange.js';
-import { enforceFraming, removeProxyFields } from './framing.js';
+import { enforceFraming, removeBodyFields, removeProxyFields } from './framing.js';
 import { acquireOrigin, type Destination, findServer, takeAnswer } from './serving.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -114,6 +114,8 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
   retry(): boolean {
     if (this.#retried || this.#whole === undefined || !IDEMPOTENT.has(this.#message.method)) return false;
     this.#retried = true;
+    // What else becomes of the one that was lost is nobody's concern.
+    this.exchange.origin?.cut();
     acquireOrigin(this.exchange, this.destination, true, (origin) => this.#sendWhole(origin));
     return true;
   }
@@ -272,6 +274,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
     const { head } = this.exchange;
     const message = this.#message;
     enforceFraming(message.headers, framing, length);
+    if (framing === 'none') removeBodyFields(message.headers);
     const target = head.target === '*' && !message.rerouted ? '*' : pathOf(message.url);
     // Chunks can't be sent in a 1.0 request, and one whose length a transform changes can't be sent without.
     const version = framing === 'chunked' ? '1.1' : message.httpVersion;

@@ -15,6 +15,9 @@ import type { Exchange } from './exchange.js';
 import { enforceFraming } from './framing.js';
 import { takeAnswer } from './serving.js';
 
+/** Interim responses that are taken for one request: they are all kept, and nothing holds the origin back. */
+const MAX_INFORMATIONAL = 1000;
+
 /** The response's way from the origin to the client. */
 export class ResponseLeg implements OriginEvents, CollectReceiver {
   /** The head has gone to the client. */
@@ -50,6 +53,11 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
 
   informational(head: ResponseHead): void {
     const { flow, client, request } = this.exchange;
+    if (flow.informational.length >= MAX_INFORMATIONAL) {
+      const flood = `the origin sent more than ${MAX_INFORMATIONAL} interim responses`;
+      this.exchange.fail('ORIGIN_PROTOCOL', flood);
+      return;
+    }
     const { status, statusText, headers } = head;
     flow.informational.push({ status, statusText, headers, timestamp: now() });
     if (status !== 100 || !request.swallows100) client.informational(status, statusText, headers);
@@ -326,6 +334,15 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
     const { exchange } = this;
     const { origin, client } = exchange;
     if (origin === undefined) throw new Error('an upgrade without an origin');
+    const { request } = exchange.flow;
+    if (request.bodyStatus === 'streamed' && !request.bodySent) {
+      // RFC 9110 section 7.8: what is still to come of it would be taken for the new protocol.
+      exchange.fail(
+        'ORIGIN_PROTOCOL',
+        'the origin switched protocols before the request had been sent to its end',
+      );
+      return;
+    }
     this.#runHook('responseHeaders', origin, () => {
       response.streamDecided = true;
       response.bodyStatus = 'streamed';
@@ -333,9 +350,11 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
       client.informational(status, statusText, response.headers, version);
       this.headSent = true;
       response.headSent = true;
+      // Until the tunnel stands, only a reset tells the client that it never will.
+      this.#framing = 'close';
       const detached = { client: client.detach(), origin: origin.detach() };
-      this.ended = true;
       exchange.runHook('response', undefined, () => {
+        this.ended = true;
         relay(detached.client, detached.origin);
         this.#complete(response);
       });

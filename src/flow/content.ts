@@ -3,12 +3,22 @@
  * @module
  */
 
+import { constants } from 'node:buffer';
 import type { Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { messageOf, SluiceError, shown } from '../errors.js';
 
+/** Octets of content that a body is decoded to: a text can't hold more, and a bomb is told by it. */
+const MAX_CONTENT = constants.MAX_STRING_LENGTH;
+/** More in one body are not content but an attack on whoever undoes them. */
+const MAX_CODINGS = 8;
+
+interface Limit {
+  maxOutputLength: number;
+}
+
 interface Coding {
-  decode(bytes: Buffer): Buffer;
+  decode(bytes: Buffer, limit: Limit): Buffer;
   encode(bytes: Buffer): Buffer;
   decoder(): Transform;
   encoder(): Transform;
@@ -16,14 +26,14 @@ interface Coding {
 
 /** The zstd functions that newer Nodes have. */
 interface ZstdFunctions {
-  zstdDecompressSync?(bytes: Buffer): Buffer;
+  zstdDecompressSync?(bytes: Buffer, limit: Limit): Buffer;
   zstdCompressSync?(bytes: Buffer): Buffer;
   createZstdDecompress?(): Transform;
   createZstdCompress?(): Transform;
 }
 
 const gzip: Coding = {
-  decode: (bytes) => zlib.gunzipSync(bytes),
+  decode: (bytes, limit) => zlib.gunzipSync(bytes, limit),
   encode: (bytes) => zlib.gzipSync(bytes),
   decoder: () => zlib.createGunzip(),
   encoder: () => zlib.createGzip(),
@@ -31,14 +41,15 @@ const gzip: Coding = {
 
 /** "deflate" is zlib-wrapped, but some servers send it raw: told apart by the first octet. */
 const deflate: Coding = {
-  decode: (bytes) => (((bytes[0] ?? 0) & 0x0f) === 8 ? zlib.inflateSync(bytes) : zlib.inflateRawSync(bytes)),
+  decode: (bytes, limit) =>
+    ((bytes[0] ?? 0) & 0x0f) === 8 ? zlib.inflateSync(bytes, limit) : zlib.inflateRawSync(bytes, limit),
   encode: (bytes) => zlib.deflateSync(bytes),
   decoder: () => zlib.createInflate(),
   encoder: () => zlib.createDeflate(),
 };
 
 const brotli: Coding = {
-  decode: (bytes) => zlib.brotliDecompressSync(bytes),
+  decode: (bytes, limit) => zlib.brotliDecompressSync(bytes, limit),
   encode: (bytes) => zlib.brotliCompressSync(bytes, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 5 } }),
   decoder: () => zlib.createBrotliDecompress(),
   encoder: () => zlib.createBrotliCompress({ params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 5 } }),
@@ -57,13 +68,15 @@ function zstd(): Coding | undefined {
   };
 }
 
-const CODINGS: Record<string, Coding | undefined> = {
-  gzip,
-  'x-gzip': gzip,
-  deflate,
-  br: brotli,
-  zstd: zstd(),
-};
+const ZSTD = zstd();
+
+const CODINGS = new Map<string, Coding>([
+  ['gzip', gzip],
+  ['x-gzip', gzip],
+  ['deflate', deflate],
+  ['br', brotli],
+  ...(ZSTD === undefined ? [] : [['zstd', ZSTD] as const]),
+]);
 
 /** The codings of a Content-Encoding value, in the order they were applied. `identity` is left out. */
 function codingsOf(contentEncoding: string | undefined): string[] {
@@ -74,9 +87,9 @@ function codingsOf(contentEncoding: string | undefined): string[] {
 }
 
 function codingNamed(name: string): Coding {
-  const coding = CODINGS[name];
+  const coding = CODINGS.get(name);
   if (coding === undefined) {
-    const known = Object.keys(CODINGS).filter((key) => CODINGS[key] !== undefined);
+    const known = [...CODINGS.keys()];
     throw new SluiceError(
       'BAD_BODY',
       `Content-Encoding ${shown(name)} is not known to this Node (${process.version}); known are ${known.join(', ')}. Use rawBody.`,
@@ -85,18 +98,32 @@ function codingNamed(name: string): Coding {
   return coding;
 }
 
-/** Undoes Content-Encoding. @throws SluiceError BAD_BODY */
-export function decodeContent(bytes: Buffer, contentEncoding: string | undefined): Buffer {
+/**
+ * Undoes Content-Encoding.
+ * @param maxOutputLength octets; more are refused
+ * @throws SluiceError BAD_BODY
+ */
+export function decodeContent(
+  bytes: Buffer,
+  contentEncoding: string | undefined,
+  maxOutputLength = MAX_CONTENT,
+): Buffer {
   let content = bytes;
-  for (const name of codingsOf(contentEncoding).reverse()) {
+  const names = codingsOf(contentEncoding);
+  if (names.length > MAX_CODINGS) {
+    throw new SluiceError('BAD_BODY', `more than ${MAX_CODINGS} content codings. Use rawBody.`);
+  }
+  for (const name of names.reverse()) {
     if (content.length === 0) return content;
     const coding = codingNamed(name);
     try {
-      content = coding.decode(content);
+      content = coding.decode(content, { maxOutputLength });
     } catch (error) {
-      throw new SluiceError('BAD_BODY', `the body is not valid ${name}: ${messageOf(error)}. Use rawBody.`, {
-        cause: error,
-      });
+      const isBomb = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+      const problem = isBomb
+        ? `the body's content is over ${maxOutputLength} octets`
+        : `the body is not valid ${name}: ${messageOf(error)}`;
+      throw new SluiceError('BAD_BODY', `${problem}. Use rawBody.`, { cause: error });
     }
   }
   return content;
@@ -107,10 +134,10 @@ export function encodeContent(content: Buffer, contentEncoding: string | undefin
   return codingsOf(contentEncoding).reduce((bytes, name) => codingNamed(name).encode(bytes), content);
 }
 
-/** Streams that undo Content-Encoding, in the order to pipe; empty for none, `undefined` if one is not known. */
+/** Streams that undo Content-Encoding, in the order to pipe; empty for none, `undefined` if they are not to be had. */
 export function contentDecoders(contentEncoding: string | undefined): Transform[] | undefined {
-  const codings = codingsOf(contentEncoding).map((name) => CODINGS[name]);
-  if (codings.some((coding) => coding === undefined)) return undefined;
+  const codings = codingsOf(contentEncoding).map((name) => CODINGS.get(name));
+  if (codings.length > MAX_CODINGS || codings.includes(undefined)) return undefined;
   return codings.reverse().flatMap((coding) => (coding === undefined ? [] : [coding.decoder()]));
 }
 

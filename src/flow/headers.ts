@@ -192,9 +192,20 @@ function fieldsOf(source: string): string[] {
     .filter((line) => line !== '')
     .flatMap((line) => {
       const colon = line.indexOf(':');
-      return [line.slice(0, colon), line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, '')];
+      return [line.slice(0, colon), trimmed(line, colon + 1)];
     });
 }
+
+/** Without the blanks around it that HTTP knows (RFC 9110 section 5.6.3): `trim()` also takes what others keep. */
+export function trimmed(text: string, start = 0, end = text.length): string {
+  let from = start;
+  let to = end;
+  while (from < to && isBlank(text.charCodeAt(from))) from++;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
+}
+
+const isBlank = (code: number) => code === 0x20 || code === 0x09;
 
 const LOWER_KEPT = 1000;
 const lowerNames = new Map<string, string>();
@@ -221,7 +232,7 @@ function check(name: string, value: string): void {
       `${shown(name)} is not a field name; a token (RFC 9110 section 5.6.2) is`,
     );
   }
-  if (typeof value !== 'string' || !VALUE.test(value) || value !== value.trim()) {
+  if (typeof value !== 'string' || !VALUE.test(value) || value !== trimmed(value)) {
     throw new SluiceError(
       'BAD_HEADER',
       `${name}: ${shown(value)} is not a field value; give latin1 text without line breaks, NUL or outer spaces`,

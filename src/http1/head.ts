@@ -2,7 +2,7 @@
  * Heads of HTTP/1 messages, read strictly (RFC 9112): what two parsers could read differently is refused.
  * @module
  */
-import { Headers, lowerCaseName } from '../flow/headers.js';
+import { Headers, lowerCaseName, trimmed } from '../flow/headers.js';
 
 /** A message that is not valid HTTP/1. `status` is the answer it deserves when it is a request. */
 export class ProtocolError extends Error {
@@ -199,7 +199,7 @@ function versionOf(text: string): string | undefined {
 export function hasToken(list: string | undefined, token: string): boolean {
   if (list === undefined) return false;
   if (list === token) return true;
-  return list.split(',').some((item) => item.trim().toLowerCase() === token);
+  return list.split(',').some((item) => trimmed(item).toLowerCase() === token);
 }
 
 interface Facts {
@@ -256,7 +256,7 @@ function gather(headers: Headers): Facts {
 }
 
 function codingsOf(encodings: string): string[] {
-  const codings = encodings.split(',').map((coding) => coding.trim().toLowerCase());
+  const codings = encodings.split(',').map((coding) => trimmed(coding).toLowerCase());
   // Empty ones and parameters are within the grammar, but also how one hop is made to see `chunked` and another not.
   if (!codings.every((coding) => TOKEN.test(coding))) {
     throw new ProtocolError(`bad Transfer-Encoding ${JSON.stringify(encodings.slice(0, 100))}`);
@@ -282,13 +282,3 @@ function persistent(version: string, facts: Facts): boolean {
   if (hasToken(facts.connection, 'close')) return false;
   return version === '1.1' || hasToken(facts.connection, 'keep-alive');
 }
-
-function trimmed(text: string, start: number, end: number): string {
-  let from = start;
-  let to = end;
-  while (from < to && isBlank(text.charCodeAt(from))) from++;
-  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
-  return text.slice(from, to);
-}
-
-const isBlank = (code: number) => code === 0x20 || code === 0x09;

@@ -158,7 +158,6 @@ export class Http1Client implements ClientStream, Idler {
 
   detach(): Detached {
     this.#detached = true;
-    this.#exchange = undefined;
     const rest = this.#rest;
     this.#rest = EMPTY;
     this.services.idleWatch.forget(this);
@@ -256,7 +255,8 @@ export class Http1Client implements ClientStream, Idler {
   #answerForSelf(head: RequestHead): void {
     const host = head.headers.get('host');
     const message = `this is a Sluice proxy, not an origin: set it as your client's HTTP proxy (asked for ${head.target} at Host ${host ?? '(none)'})`;
-    const self = host !== undefined && this.services.isSelf(host);
+    const self =
+      (host !== undefined && this.services.isSelf(host)) || this.services.isOwnConnection(this.info.port);
     this.services.refused(this.info, { code: self ? 'PROXY_LOOP' : 'CLIENT_PROTOCOL', message }, head);
     this.#answerAndClose(self ? 508 : 400, message);
   }

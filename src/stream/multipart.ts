@@ -4,6 +4,9 @@ import { Dicer } from '@fastify/busboy';
 import { mediaType } from '../flow/content.js';
 import type { PartRecord } from '../flow/types.js';
 
+/** The parser takes no longer ones. RFC 2046 section 5.1.1 allows 70. */
+const MAX_BOUNDARY = 252;
+
 type PartHeaders = Record<string, string[] | undefined>;
 
 /** Counts and digests the parts of a multipart body (RFC 2046 section 5.1) while its octets pass by. */
@@ -26,12 +29,13 @@ export class MultipartTap {
     this.#dicer.on('part', (part: Readable) => this.#follow(part, digest));
   }
 
-  /** `undefined` if `contentType` is not multipart with a boundary. */
+  /** `undefined` if `contentType` is not multipart with a boundary that can be looked for. */
   static for(contentType: string | undefined, digest: boolean): MultipartTap | undefined {
     if (contentType === undefined || !mediaType(contentType).startsWith('multipart/')) return undefined;
     const match = /;\s*boundary\s*=\s*(?:"([^"]+)"|([^\s;]+))/i.exec(contentType);
     const boundary = match?.[1] ?? match?.[2];
-    return boundary === undefined ? undefined : new MultipartTap(boundary, digest);
+    if (boundary === undefined || boundary.length > MAX_BOUNDARY) return undefined;
+    return new MultipartTap(boundary, digest);
   }
 
   /** @param bytes stay as they are until parsed: give a copy of what is used again */

@@ -50,7 +50,9 @@ function through(
   const last = stages.at(-1);
   if (last === undefined) return source;
   const entry = Readable.from(source, { objectMode: false });
-  // A failure destroys the last stage with it, so it surfaces where that is read.
+  // A failure destroys the last stage with it, so it surfaces where that is read; if it is, for a transform may never
+  // look at its pieces.
+  for (const stage of stages) stage.on('error', () => undefined);
   pipeline([entry, ...stages], () => undefined);
   return last as AsyncIterable<Buffer>;
 }
