@@ -90,6 +90,16 @@ describe('edits', () => {
       expect((await upstream.read(3)).toString()).toBe('new');
     }));
 
+  it('that speak of a body where there is none are taken back', () =>
+    withProxy({}, async (stage) => {
+      stage.proxy.on('request', ({ request }) => {
+        request.headers.set('Content-Length', '5');
+        request.headers.set('Transfer-Encoding', 'chunked');
+      });
+      const { received } = await goes(stage);
+      expect(received).not.toMatch(/Content-Length|Transfer-Encoding/);
+    }));
+
   it('of encoded bodies are encoded again', () =>
     withProxy({}, async (stage) => {
       stage.proxy.on('response', ({ response }) => {

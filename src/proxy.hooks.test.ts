@@ -96,6 +96,22 @@ describe('hooks', () => {
     }
   }
 
+  for (const [what, thrown] of Object.entries({
+    nothing: undefined,
+    'what has no text': Object.create(null),
+  })) {
+    it(`that throw ${what} end the flow all the same`, () =>
+      withProxy({}, async (stage) => {
+        stage.proxy.on('requestHeaders', () => {
+          throw thrown;
+        });
+        const client = await stage.client();
+        await client.send(`${GET.replaceAll('{origin}', stage.origin.host)}\r\n\r\n`);
+        expect(await client.head()).toContain('502 Bad Gateway');
+        expect((await stage.over()).error?.code).toBe('HOOK_FAILED');
+      }));
+  }
+
   it('an error hook, or one of clients, that throws reaches verify() too', () =>
     withProxy({}, async (stage) => {
       stage.proxy.on('clientConnect', () => Promise.reject(new Error('of clients')));

@@ -140,6 +140,16 @@ describe('a response is refused with 502', () => {
     );
   }
 
+  it('over 1000 interim responses', () =>
+    withProxy({}, async (stage) => {
+      const { client, upstream } = await stage.exchange('GET http://{origin}/ HTTP/1.1\r\nHost: {origin}');
+      const interim = 'HTTP/1.1 102 Processing\r\n\r\n';
+      await upstream.send(interim.repeat(1001));
+      expect((await client.read(interim.length * 1000)).toString()).toBe(interim.repeat(1000));
+      expect(await client.head()).toContain('502 Bad Gateway');
+      expect((await stage.over()).error?.code).toBe('ORIGIN_PROTOCOL');
+    }));
+
   it('or a cut connection, with originErrors abort', () =>
     withProxy({ originErrors: 'abort' }, async (stage) => {
       const { client, upstream } = await stage.exchange('GET http://{origin}/ HTTP/1.1\r\nHost: {origin}');
@@ -170,6 +180,13 @@ describe('a request to the proxy itself', () => {
     await told(() => 'GET / HTTP/1.0\r\n\r\n', 400, 'CLIENT_PROTOCOL');
     await told(() => 'OPTIONS * HTTP/1.1\r\nHost: app.test\r\n\r\n', 400, 'CLIENT_PROTOCOL');
   });
+
+  it('by an address that leads to it is 508, within a tunnel too', () =>
+    withProxy({}, async (stage) => {
+      const peer = await openTunnel(stage, `0.0.0.0:${stage.proxy.port}`);
+      await peer.send('GET / HTTP/1.1\r\nHost: app.test\r\n\r\n');
+      expect(await peer.head()).toContain('508 Loop Detected');
+    }));
 
   it('by a name that leads to it is 508', () =>
     withProxy({}, async ({ client, proxy }) => {

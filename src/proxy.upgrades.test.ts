@@ -158,6 +158,45 @@ describe('upgrades', () => {
       await upstream.ending;
     }));
 
+  it('a hook that throws after the 101 has gone out takes both connections with it', () =>
+    withProxy({}, async (stage) => {
+      const { go } = holdIn(stage.proxy, 'response');
+      stage.proxy.on('response', () => {
+        throw new Error('mine');
+      });
+      const head = `GET http://{origin}/ HTTP/1.1\r\nHost: {origin}\r\n${UPGRADE}`;
+      const { client, upstream } = await stage.exchange(head);
+      await upstream.send(SWITCHED);
+      // Node takes a reset that comes with the octets before it for an orderly end.
+      await client.head();
+      go();
+      expect(await client.ending).toBe('rst');
+      await upstream.ending;
+      expect((await stage.over()).error?.code).toBe('HOOK_FAILED');
+    }));
+
+  it('a hook that runs on the 101 when the proxy is closed leaves no flow behind', () =>
+    withProxy({}, async (stage) => {
+      const { reached } = holdIn(stage.proxy, 'response');
+      const head = `GET http://{origin}/ HTTP/1.1\r\nHost: {origin}\r\n${UPGRADE}`;
+      const { upstream } = await stage.exchange(head);
+      await upstream.send(SWITCHED);
+      await reached;
+      await stage.proxy.close();
+      expect(stage.proxy.flows.last?.error?.code).toBe('PROXY_CLOSED');
+    }));
+
+  it('a 101 before the request has come to its end is refused', () =>
+    withProxy({}, async (stage) => {
+      stage.proxy.stream('**', { request: true });
+      const head = `POST http://{origin}/ HTTP/1.1\r\nHost: {origin}\r\nContent-Length: 9\r\n${UPGRADE}`;
+      const { client, upstream } = await stage.exchange(head, 'half');
+      await upstream.send(SWITCHED);
+      expect(await client.head()).toContain('502 Bad Gateway');
+      await upstream.ending;
+      expect((await stage.over()).error?.code).toBe('ORIGIN_PROTOCOL');
+    }));
+
   it('a refused upgrade is relayed, and the connection goes on', () =>
     withProxy({}, async (stage) => {
       const head = `GET http://{origin}/ HTTP/1.1\r\nHost: {origin}\r\n${UPGRADE}`;

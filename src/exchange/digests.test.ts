@@ -22,6 +22,21 @@ function form(boundary: string, file: Buffer): Buffer {
 
 describe('the parts of a multipart upload', () => {
   for (const streams of [true, false]) {
+    it(`stay unknown with a boundary that can't be looked for: ${streams ? 'streamed' : 'recorded'}`, () =>
+      withProxy({}, async ({ proxy, exchange, over }) => {
+        proxy.stream('**', streams);
+        const type = `multipart/form-data; boundary=${'b'.repeat(253)}`;
+        const head = `POST http://{origin}/ HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nContent-Length: 4`;
+        const { client, upstream } = await exchange(head, 'body');
+        expect((await upstream.read(4)).toString()).toBe('body');
+        await upstream.send('HTTP/1.1 204 No Content\r\n\r\n');
+        await client.head();
+        const { request, error } = await over();
+        expect([request.parts, error]).toEqual([[], undefined]);
+      }));
+  }
+
+  for (const streams of [true, false]) {
     for (const framing of ['length', 'chunked']) {
       it(`are counted and digested in passing: ${streams ? 'streamed' : 'recorded'}, ${framing}`, () =>
         withProxy({}, async ({ proxy, origin, client: connect, over }) => {

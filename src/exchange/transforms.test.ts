@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect } from 'expect';
@@ -246,5 +247,21 @@ describe('decoded', () => {
       await upstream.send('HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip');
       await client.rest();
       expect((await over()).error?.code).toBe('TRANSFORM_FAILED');
+    }));
+
+  it('does not mind a transform that never looks at content that breaks off', () =>
+    withProxy({}, async ({ proxy, exchange, over }) => {
+      const blind = decoded(async function* (pieces) {
+        await new Promise((resolve) => (pieces as unknown as Readable).once('close', resolve));
+        yield 'blind';
+      });
+      proxy.stream('**', { response: blind });
+      const { client, upstream } = await exchange(GET);
+      const zipped = gzipSync('content').subarray(0, -9);
+      const head = `HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${zipped.length}\r\n\r\n`;
+      await upstream.send(head, zipped);
+      await client.head();
+      expect(gunzipSync(dechunk(await client.read('\r\n0\r\n\r\n'))).toString()).toBe('blind');
+      expect((await over()).error).toBeUndefined();
     }));
 });

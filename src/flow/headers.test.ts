@@ -75,6 +75,14 @@ describe('Headers', () => {
     expect(headers.toWire()).toBe(SOURCE);
   });
 
+  it('takes no more than blanks for the space around a value', () => {
+    const headers = new Headers(['A', '\xa0a  b\xa0'], 'A: \t\xa0a  b\xa0 \r\n');
+    headers.compact();
+    expect(headers.get('a')).toBe('\xa0a  b\xa0');
+    headers.rename('A', 'B');
+    expect(headers.toWire()).toBe('B: \xa0a  b\xa0\r\n');
+  });
+
   it('asks its guard before each change', () => {
     const headers = parsed();
     const asked: string[] = [];

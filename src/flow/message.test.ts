@@ -1,6 +1,7 @@
 import { describe, it } from 'node:test';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { expect } from 'expect';
+import { contentDecoders, decodeContent } from './content.js';
 import { Headers } from './headers.js';
 import { ResponseRecord } from './message.js';
 
@@ -55,6 +56,24 @@ describe('a body, read', () => {
     expect(() => {
       unknown.body = 'y';
     }).toThrow(refused(/compress/));
+  });
+
+  it('in a coding that has the name of something else, or in too many, is as unknown', () => {
+    for (const coding of ['constructor', '__proto__', `gzip${', gzip'.repeat(8)}`]) {
+      const { response } = recorded({ 'Content-Encoding': coding }, 'x');
+      expect(() => response.body).toThrow(refused(/not known|more than 8 content codings/));
+      expect(response.transfer.received.decoded).toBeUndefined();
+      expect(contentDecoders(coding)).toBeUndefined();
+    }
+  });
+
+  it('is decoded only so far: a bomb is refused', () => {
+    const bombs = { gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync };
+    for (const [coding, encode] of Object.entries(bombs)) {
+      const bomb = encode(Buffer.alloc(1000));
+      expect(decodeContent(bomb, coding, 1000)).toHaveLength(1000);
+      expect(() => decodeContent(bomb, coding, 999)).toThrow(refused(/over 999 octets/));
+    }
   });
 
   it('as text goes by the charset', () => {

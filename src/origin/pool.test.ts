@@ -1,5 +1,6 @@
 import { describe, it } from 'node:test';
 import { expect } from 'expect';
+import { octets } from '../testing/bytes.js';
 import type { RawPeer } from '../testing/raw-peer.js';
 import { type Stage, withProxy } from '../testing/with-proxy.js';
 
@@ -148,6 +149,36 @@ describe('an origin that closes a connection it has served on before, without a 
     withProxy({}, async (stage) => {
       await stale(stage, headOf(stage), (upstream) => upstream.reset());
       expect(await (await stage.origin.accept()).head()).toContain('GET / ');
+    }));
+
+  it('is asked once more, and the connection that was lost is let go', () =>
+    withProxy({}, async (stage) => {
+      const lost: RawPeer[] = [];
+      await stale(stage, headOf(stage), (upstream) => {
+        upstream.end();
+        lost.push(upstream);
+      });
+      await (await stage.origin.accept()).head();
+      expect(await lost[0]?.ending).not.toBeUndefined();
+    }));
+
+  it('is asked once more, whatever else becomes of the connection that was lost', () =>
+    withProxy({}, async (stage) => {
+      const upstream = await served(stage);
+      // Stalled, so that there is something to write when the reset comes.
+      upstream.pause();
+      const client = await stage.client();
+      const body = octets(32_000_000);
+      const sent = client.send(headOf(stage, 'PUT', `Content-Length: ${body.length}\r\n`), body);
+      await stage.eventually(() => stage.hooks.includes('request 2'), 'the request to be forwarded');
+      upstream.end();
+      const fresh = await stage.origin.accept();
+      upstream.reset();
+      await fresh.head();
+      expect((await fresh.read(body.length)).equals(body)).toBe(true);
+      await fresh.send(OK);
+      expect(await client.head()).toContain('200 OK');
+      await sent;
     }));
 
   it('but only once: the second failure is told', () =>
