@@ -1,7 +1,10 @@
 /**
- * What is measured, in a process of its own: `relay ORIGIN_PORT` pipes sockets, `sluice OPTIONS RULE` is the proxy.
+ * What is measured, in a process of its own: `relay ORIGIN_PORT` pipes sockets, `tunnel` does after a CONNECT, and
+ * `sluice OPTIONS RULE` is the proxy.
  */
+import http from 'node:http';
 import net from 'node:net';
+import type { Duplex } from 'node:stream';
 import { keepsLength, type ProxyOptions, type RecordingProxy, startProxy } from 'sluice';
 
 const [kind = '', first = '', rule = ''] = process.argv.slice(2);
@@ -11,13 +14,32 @@ const identity = keepsLength(async function* (pieces) {
   yield* pieces;
 });
 
-if (kind === 'relay') {
-  const server = net.createServer({ noDelay: true }, (client) => {
-    const origin = net.connect({ port: Number(first), host: '127.0.0.1', noDelay: true });
-    client.pipe(origin).on('error', () => client.destroy());
-    origin.pipe(client).on('error', () => origin.destroy());
-  });
+function joinBoth(client: Duplex, origin: net.Socket): void {
+  client.pipe(origin).on('error', () => client.destroy());
+  origin.pipe(client).on('error', () => origin.destroy());
+}
+
+function serve(server: net.Server): void {
   server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as net.AddressInfo).port }));
+}
+
+if (kind === 'relay') {
+  serve(
+    net.createServer({ noDelay: true }, (client) =>
+      joinBoth(client, net.connect({ port: Number(first), host: '127.0.0.1', noDelay: true })),
+    ),
+  );
+} else if (kind === 'tunnel') {
+  const server = http.createServer({ noDelay: true });
+  server.on('connect', (request, client, head) => {
+    const [host, port] = (request.url ?? '').split(':');
+    const origin = net.connect({ host, port: Number(port), noDelay: true }, () => {
+      client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+      origin.write(head);
+      joinBoth(client, origin);
+    });
+  });
+  serve(server);
 } else {
   proxy = await startProxy(JSON.parse(first) as ProxyOptions);
   if (rule === 'stream') proxy.stream('**', true);
@@ -25,14 +47,32 @@ if (kind === 'relay') {
   process.send?.({ port: proxy.port });
 }
 
-process.on('message', async (what: string) => {
+/** What is recorded of WebSocket messages; of the last one also how much of it. */
+function messages(): object {
+  const all = [...(proxy?.flows ?? [])].flatMap((flow) => flow.websocket?.messages ?? []);
+  return {
+    count: all.length,
+    octets: all.reduce((sum, message) => sum + message.size, 0),
+    truncated: all.filter((message) => message.truncated).length,
+    stored: all.at(-1)?.data.length ?? 0,
+  };
+}
+
+process.on('message', ({ id, what }: { id: number; what: string }) => {
   const gc = globalThis.gc;
   if (what === 'gc') {
     gc?.();
     gc?.();
   }
   if (what === 'clear') proxy?.flows.clear();
-  if (what === 'cpu') process.send?.({ cpu: process.cpuUsage() });
-  process.send?.({ ...process.memoryUsage(), flows: proxy?.flows.length ?? 0 });
+  const told = what === 'messages' ? { messages: messages() } : {};
+  const { user, system } = process.cpuUsage();
+  process.send?.({
+    id,
+    ...process.memoryUsage(),
+    cpu: user + system,
+    flows: proxy?.flows.length ?? 0,
+    ...told,
+  });
 });
 process.on('disconnect', () => process.exit());

@@ -2,80 +2,30 @@
  * `npm run bench`: the proxy beside a relay that pipes sockets, in one run. Peers take turns; ratios of medians are what
  * to read, absolute figures depend on the machine. Arguments choose scenarios by name: `npm run bench -- download`.
  */
-import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { startProxy } from 'sluice';
+import {
+  ask,
+  finish,
+  GIB,
+  growth,
+  MIB,
+  median,
+  ratio,
+  report,
+  spawnSluice as sluice,
+  spawn,
+  turns,
+} from './harness.js';
 import { download, requests, upload } from './load.js';
+import { websocketScenario } from './websocket.js';
 
-const GIB = 1024 ** 3;
-const MIB = 1024 ** 2;
 const chosen = process.argv.slice(2);
-const rounds = Number(process.env.ROUNDS ?? 5);
-
-interface Peer {
-  child: ChildProcess;
-  port: number;
-}
-
-interface Row {
-  what: string;
-  measured: string;
-  target: string;
-  met: boolean;
-}
-
-const children: ChildProcess[] = [];
-
-function spawn(script: string, ...args: string[]): Promise<Peer> {
-  const child = fork(fileURLToPath(new URL(script, import.meta.url)), args, {
-    execArgv: ['--import', 'tsx', '--expose-gc', ...(process.env.PROF ? ['--cpu-prof'] : [])],
-  });
-  children.push(child);
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('message', (message: { port: number }) => resolve({ child, port: message.port }));
-  });
-}
-
-function ask(
-  peer: Peer,
-  what: string,
-): Promise<{ rss: number; heapUsed: number; external: number; flows: number }> {
-  return new Promise((resolve) => {
-    peer.child.once('message', resolve as (message: unknown) => void);
-    peer.child.send(what);
-  });
-}
-
-const median = (values: number[]): number =>
-  values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-
-/** Medians of measurements that take turns. */
-async function turns(measures: (() => Promise<number>)[]): Promise<number[]> {
-  const results = measures.map((): number[] => []);
-  for (let round = -1; round < rounds; round++) {
-    for (const [i, measure] of measures.entries()) {
-      const value = await measure();
-      // The first round warms up.
-      if (round >= 0) results[i]?.push(value);
-    }
-  }
-  return results.map(median);
-}
 
 const origin = await spawn('./origin.ts');
 const relay = await spawn('./peer.ts', 'relay', String(origin.port));
-const sluice = (options: object, rule: string) => spawn('./peer.ts', 'sluice', JSON.stringify(options), rule);
 const url = `http://127.0.0.1:${origin.port}`;
-const rows: Row[] = [];
 const wanted = (name: string) => chosen.length === 0 || chosen.includes(name);
 
-function report(what: string, measured: string, target: string, met: boolean): void {
-  rows.push({ what, measured, target, met });
-  console.log(`${met ? 'ok  ' : 'MISS'} ${what}: ${measured} (target ${target})`);
-}
-
-const ratio = (value: number) => value.toFixed(2);
 const rate = (seconds: number) => `${(GIB / seconds / 1e9).toFixed(2)} GB/s`;
 
 if (wanted('download')) {
@@ -132,16 +82,8 @@ if (wanted('memory')) {
   ] as const) {
     const peer = await sluice({}, 'stream');
     await transfer(peer.port, 64 * MIB);
-    const before = (await ask(peer, 'rss')).rss;
-    let peak = before;
-    const sampling = setInterval(async () => {
-      peak = Math.max(peak, (await ask(peer, 'rss')).rss);
-    }, 50);
-    await transfer(peer.port, GIB);
-    clearInterval(sampling);
-    peak = Math.max(peak, (await ask(peer, 'rss')).rss);
-    const growth = (peak - before) / MIB;
-    report(`RSS growth, 1 GiB ${name} after 64 MiB`, `${growth.toFixed(1)} MiB`, '< 32 MiB', growth < 32);
+    const grown = await growth(peer, () => transfer(peer.port, GIB));
+    report(`RSS growth, 1 GiB ${name} after 64 MiB`, `${grown.toFixed(1)} MiB`, '< 32 MiB', grown < 32);
     peer.child.disconnect();
   }
   const peer = await sluice({}, 'stream');
@@ -158,6 +100,8 @@ if (wanted('memory')) {
   report('retained per streamed flow', `${(each / 1024).toFixed(2)} KiB`, '<= 8 KiB', each <= 8192);
   peer.child.disconnect();
 }
+
+if (wanted('websocket')) await websocketScenario();
 
 if (wanted('start')) {
   const starts: number[] = [];
@@ -177,9 +121,4 @@ if (wanted('start')) {
   report('close, warm', `${close.toFixed(2)} ms`, '<= 5 ms', close <= 5);
 }
 
-for (const child of children) if (child.connected) child.disconnect();
-console.log('');
-console.table(
-  rows.map(({ what, measured, target, met }) => ({ what, measured, target, met: met ? 'yes' : 'NO' })),
-);
-process.exitCode = rows.every((row) => row.met) ? 0 : 1;
+finish();

@@ -14,6 +14,7 @@
  * | `GET /events?count=N` | N server-sent events |
  * | `GET /worker` | a page whose service worker answers `/from-worker` by fetching `/api/worker` |
  * | `GET /cut?bytes=N&of=M` | promises M bytes, closes after N |
+ * | `GET /market` | a page of live prices, which come by WebSocket; {@link serveSockets} has the sockets |
  * @module
  */
 import { createHash } from 'node:crypto';
@@ -23,7 +24,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip, gzipSync } from 'node:zlib';
 import { bytesOf, streamOf } from './bytes.js';
-import { PAGE, WORKER_PAGE, WORKER_SCRIPT } from './pages.js';
+import { MARKET_PAGE, PAGE, WORKER_PAGE, WORKER_SCRIPT } from './pages.js';
+import { serveSockets } from './sockets.js';
 
 export { bytesOf, streamOf } from './bytes.js';
 
@@ -63,6 +65,7 @@ export async function startOrigin(port = 0): Promise<Origin> {
       response.writeHead(500, { 'Content-Type': 'text/plain' }).end(String(error));
     });
   });
+  const cutSockets = serveSockets(server, (id) => gates.opened(id));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
@@ -71,6 +74,7 @@ export async function startOrigin(port = 0): Promise<Origin> {
   const close = async () => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeAllConnections();
+    cutSockets();
     await closed;
   };
   return {
@@ -83,7 +87,7 @@ export async function startOrigin(port = 0): Promise<Origin> {
   };
 }
 
-/** Where `/held/ID` waits for `/release/ID`, whichever comes first. */
+/** Where `/held/ID` and held sockets wait for `/release/ID`, whichever comes first. */
 class Gates {
   readonly #gates = new Map<string, { opened: Promise<void>; open: () => void }>();
 
@@ -139,6 +143,8 @@ async function answer(visit: Visit): Promise<void> {
       return;
     case 'cut':
       return cut(visit);
+    case 'market':
+      return page(response, MARKET_PAGE);
     default:
       response.writeHead(404, { 'Content-Type': 'text/plain' }).end(`nothing at ${url.pathname}\n`);
   }

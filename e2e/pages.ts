@@ -61,3 +61,42 @@ self.addEventListener('fetch', (event) => {
   if (new URL(event.request.url).pathname === '/from-worker') event.respondWith(fetch('/api/worker'));
 });
 `;
+
+/** Live prices: subscribes when it is opened, shows what comes, and buys at the push of a button, once there is a price. */
+export const MARKET_PAGE = `<!doctype html>
+<html lang="en">
+<title>Live prices</title>
+<link rel="icon" href="data:,">
+<h1>ACME: <span>no price yet</span></h1>
+<button disabled>Buy one</button>
+<p role="status"></p>
+<p role="alert"></p>
+<script>
+  const show = (where, text) => { document.querySelector(where).textContent = text; };
+  const socket = new WebSocket(location.origin.replace('http', 'ws') + '/prices');
+  const say = (message) => socket.send(JSON.stringify(message));
+  const shows = {
+    subscribed: ({ symbol }) => show('[role=status]', 'Watching ' + symbol),
+    price: ({ price }) => {
+      show('span', price.toFixed(2));
+      document.querySelector('button').disabled = false;
+    },
+    ordered: ({ count, symbol }) => show('[role=status]', 'Bought ' + count + ' ' + symbol),
+  };
+  socket.onopen = () => say({ type: 'subscribe', symbol: 'ACME' });
+  socket.onmessage = ({ data }) => {
+    try {
+      const message = JSON.parse(data);
+      shows[message.type](message);
+    } catch {
+      show('[role=alert]', 'The market sent something that makes no sense');
+    }
+  };
+  socket.onclose = ({ code, reason }) => show('[role=alert]', 'Connection lost: ' + code + ' ' + reason);
+  document.querySelector('button').addEventListener('click', () => {
+    show('[role=status]', 'Buying');
+    say({ type: 'order', symbol: 'ACME', count: 1 });
+  });
+</script>
+</html>
+`;

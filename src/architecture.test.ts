@@ -9,6 +9,7 @@ const FLOORS = [
   ['listen'],
   ['exchange'],
   ['origin'],
+  ['websocket'],
   ['http1', 'tcp', 'har', 'tls'],
   ['stream'],
   ['flow'],

@@ -64,6 +64,8 @@ export type FlowErrorCode =
   | 'TRANSFORM_FAILED'
   /** A transform declared with `keepsLength` yielded more or fewer bytes than Content-Length. */
   | 'LENGTH_BROKEN'
+  /** An end of a WebSocket sent what RFC 6455 rules out; both ends were told with a close frame. */
+  | 'WEBSOCKET_PROTOCOL'
   /** `flow.kill()` was called. */
   | 'KILLED'
   /** The request was for the proxy itself. */

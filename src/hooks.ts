@@ -1,5 +1,5 @@
 import { SluiceError, shown } from './errors.js';
-import type { AnsweredFlow, ClientInfo, HttpFlow } from './flow/types.js';
+import type { AnsweredFlow, ClientInfo, HttpFlow, WebSocketFlow, WebSocketMessage } from './flow/types.js';
 import { nearest } from './options.js';
 
 /** Addons' hooks: mitmproxy's, in camel case. Each may be asynchronous; the message waits for it. */
@@ -14,6 +14,12 @@ export interface Hooks {
   response(flow: AnsweredFlow): void | Promise<void>;
   /** The flow failed; `flow.error` says how. A flow has either this or `response`. */
   error(flow: HttpFlow): void | Promise<void>;
+  /** A WebSocket is open, nothing has passed: decide about `websocket.stream`, `send()`, `kill()`. */
+  websocketStart(flow: WebSocketFlow): void | Promise<void>;
+  /** A message is there to its end; on a connection that is not streamed it can still be edited or dropped. */
+  websocketMessage(flow: WebSocketFlow, message: WebSocketMessage): void | Promise<void>;
+  /** A WebSocket is over, however it ended. */
+  websocketEnd(flow: WebSocketFlow): void | Promise<void>;
   /** A client has connected to the proxy; it has not sent anything yet. */
   clientConnect(client: ClientInfo): void | Promise<void>;
   /** A client's connection is closed. */
@@ -29,6 +35,9 @@ export const HOOK_NAMES: readonly (keyof Hooks)[] = [
   'responseHeaders',
   'response',
   'error',
+  'websocketStart',
+  'websocketMessage',
+  'websocketEnd',
   'clientConnect',
   'clientDisconnect',
   'clientError',

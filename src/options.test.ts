@@ -19,6 +19,8 @@ const REFUSED: { [K in keyof ProxyOptions]-?: unknown[] } = {
     { server: 'a.test:1', pasword: 'x' },
   ],
   streamLargeBodies: ['3mb', '1.5m', '', ' 1', '-1', -1, 1.5, Number.NaN, null, true, '99999999999999999g'],
+  streamWebsockets: ['true', 1, null],
+  maxStoredMessageSize: ['64kb', -1, null],
   streamContentTypes: ['text/event-stream', [1], null],
   bodySizeLimit: ['3mb', -1],
   digest: ['sha1', true, null],

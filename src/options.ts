@@ -28,6 +28,10 @@ export interface ProxyOptions {
   upstream?: UpstreamProxy;
   /** Bodies strictly larger than this are streamed. Default: none are. */
   streamLargeBodies?: Size;
+  /** Whether WebSocket frames pass on as they arrive, instead of in whole messages. Default `false`. */
+  streamWebsockets?: boolean;
+  /** How much of a WebSocket message's payload is recorded; larger ones are marked `truncated`. Default: all of it. */
+  maxStoredMessageSize?: Size;
   /** Content types that stream by default, because buffering stalls them; a trailing `*` matches any rest. */
   streamContentTypes?: string[];
   /** The largest body that is buffered; a larger one fails the exchange: 413, or as `originErrors` says. Default: no limit. */
@@ -54,6 +58,8 @@ export interface ResolvedOptions {
   port: number | { from: number; to: number };
   upstream: UpstreamProxy | undefined;
   streamLargeBodies: number;
+  streamWebsockets: boolean;
+  maxStoredMessageSize: number;
   streamContentTypes: string[];
   bodySizeLimit: number;
   digest: 'sha256' | false;
@@ -187,6 +193,8 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     },
   },
   streamLargeBodies: size(Number.POSITIVE_INFINITY, 'stream bodies strictly larger than this'),
+  streamWebsockets: oneOf<boolean>(false, [true, false], 'pass WebSocket frames on as they arrive'),
+  maxStoredMessageSize: size(Number.POSITIVE_INFINITY, 'how much of a WebSocket message is recorded'),
   streamContentTypes: {
     default: ['text/event-stream', 'multipart/x-mixed-replace', 'application/grpc*'],
     help: 'content types that stream by default, since buffering would stall them; [] for none',

@@ -1,13 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { type Answer, AnswerRules } from './answers.js';
-import { type FlowError, SluiceError } from './errors.js';
+import type { FlowError } from './errors.js';
 import type { ExchangeServices, FlowMoment } from './exchange/services.js';
 import { FlowRecord } from './flow/flow.js';
 import { FlowList } from './flow/flow-list.js';
 import { Headers } from './flow/headers.js';
 import { compileFlowMatch, type FlowMatch, type StreamMatch } from './flow/match.js';
 import { RequestRecord } from './flow/message.js';
-import type { AnsweredFlow, ClientInfo, FailedFlow, HttpFlow } from './flow/types.js';
+import type { AnsweredFlow, ClientInfo, FailedFlow, HttpFlow, WebSocketFlow } from './flow/types.js';
+import { FlowWaits } from './flow-waits.js';
 import { toHar } from './har/har.js';
 import type { Har } from './har/types.js';
 import { type Hooks, HookTable } from './hooks.js';
@@ -16,12 +17,13 @@ import type { ListenServices } from './listen/services.js';
 import { parseAuthority } from './listen/target.js';
 import { changeOptions, type ProxyOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { Origins } from './origin/origins.js';
-import { type FlowSearch, failureOf, nearestMisses, searchOf } from './seen.js';
+import { type FlowSearch, searchOf } from './seen.js';
 import { type StreamRuleSides, StreamRules } from './stream/rules.js';
 import { IdleWatch } from './tcp/idle-watch.js';
 import { type CertificateAuthority, loadCa, processCa } from './tls/ca.js';
 import { Verdict } from './verdict.js';
-import { type EndedWait, type Wait, type WaitGoal, Waits } from './waits.js';
+import { type EndedWait, type Wait, Waits } from './waits.js';
+import type { WebSocketSession } from './websocket/session.js';
 
 const BRAND = Symbol.for('sluice.proxy');
 
@@ -72,8 +74,10 @@ export class RecordingProxy implements AsyncDisposable {
   readonly #origins: Origins;
   readonly #listener: Listener;
   readonly #waits: Waits;
+  readonly #flowWaits: FlowWaits;
   readonly #verdict = new Verdict();
   readonly #inFlight = new Set<FlowRecord>();
+  readonly #sessions = new Set<WebSocketSession>();
   #ca: CertificateAuthority | undefined;
   #port = 0;
   #lastId = 0;
@@ -86,10 +90,13 @@ export class RecordingProxy implements AsyncDisposable {
     this.#context = context;
     this.#origins = new Origins(options, (host, port) => this.#isSelf(host, port), this.#idleWatch);
     this.#listener = new Listener(this.#services());
-    this.#waits = new Waits(
-      () => this.flows as Iterable<FlowRecord>,
-      (goal) => nearestMisses(goal.match, this.flows),
-    );
+    this.#waits = new Waits(() => this.flows as Iterable<FlowRecord>);
+    this.#flowWaits = new FlowWaits(this.#waits, {
+      flows: this.flows,
+      inFlight: this.#inFlight,
+      lastId: () => this.#lastId,
+      baseURL: context.baseURL,
+    });
   }
 
   /** The proxy's address, as clients take it: `http://127.0.0.1:41234`. */
@@ -153,69 +160,54 @@ export class RecordingProxy implements AsyncDisposable {
   }
 
   /**
-   * Runs `action` and gives the flows that began while it ran, once they are over.
+   * Runs `action` and gives the flows that began while it ran, once they are over. A WebSocket counts to its handshake.
    * @throws what `action` throws; SluiceError WAIT_TIMEOUT if a flow is still going on after 30 s
    */
-  async during<T>(action: () => T | Promise<T>): Promise<FlowList<HttpFlow>> {
-    const before = this.#lastId;
-    await action();
-    const after = this.#lastId;
-    const began = (flow: HttpFlow) => Number(flow.id) > before && Number(flow.id) <= after;
-    await this.#until(() => ![...this.#inFlight].some(began), 30_000, 'during()');
-    return new FlowList(this.flows.filter(began));
+  during<T>(action: () => T | Promise<T>): Promise<FlowList<HttpFlow>> {
+    return this.#flowWaits.during(action);
   }
 
   /** Waits for a request head. @throws SluiceError WAIT_TIMEOUT, or WAIT_ENDED, with what was seen instead */
   waitForRequest(match: FlowMatch, options?: Wait): Promise<HttpFlow> {
-    return this.#waits.for(
-      this.#goal('waitForRequest', match, 'request', () => true),
-      options,
-    );
+    return this.#flowWaits.request(match, options);
   }
 
   /** Waits for a response head. @throws SluiceError as {@link waitForFlow} does */
   waitForResponse(match: FlowMatch, options?: Wait): Promise<AnsweredFlow> {
-    const goal = this.#goal('waitForResponse', match, 'response', (flow) => flow.response !== undefined);
-    goal.failed = (flow) => (flow.response === undefined ? failureOf(flow, 'waitForResponse') : undefined);
-    return this.#waits.for(goal, options) as Promise<AnsweredFlow>;
+    return this.#flowWaits.response(match, options) as Promise<AnsweredFlow>;
   }
 
   /**
-   * Waits for a complete flow.
+   * Waits for a complete flow; a WebSocket's is with its handshake.
    * @throws SluiceError WAIT_TIMEOUT, WAIT_ENDED, or FLOW_FAILED, carrying the `flow`, if it ended in an error
    */
   waitForFlow(match: FlowMatch, options?: Wait): Promise<AnsweredFlow> {
-    const goal = this.#goal('waitForFlow', match, 'response', (flow) => flow.complete);
-    goal.failed = (flow) => failureOf(flow, 'waitForFlow');
-    return this.#waits.for(goal, options) as Promise<AnsweredFlow>;
+    return this.#flowWaits.complete(match, options) as Promise<AnsweredFlow>;
   }
 
   /** Waits for a flow that ended in an error. @throws SluiceError WAIT_TIMEOUT or WAIT_ENDED */
   waitForError(match: FlowMatch, options?: Wait): Promise<FailedFlow> {
-    const goal = this.#goal('waitForError', match, 'response', (flow) => flow.error !== undefined);
-    return this.#waits.for(goal, options) as Promise<FailedFlow>;
+    return this.#flowWaits.error(match, options) as Promise<FailedFlow>;
   }
 
   /**
-   * Waits until nothing has been in flight for a while.
+   * Waits for a WebSocket whose handshake is done.
+   * @throws SluiceError as {@link waitForFlow} does, FLOW_FAILED also if the handshake was refused
+   * @example
+   * const { websocket } = await proxy.waitForWebSocket('**' + '/live');
+   * await websocket.waitForMessage({ type: 'subscribed' }, { from: 'server' });
+   */
+  waitForWebSocket(match: FlowMatch, options?: Wait): Promise<WebSocketFlow> {
+    return this.#flowWaits.webSocket(match, options) as Promise<WebSocketFlow>;
+  }
+
+  /**
+   * Waits until nothing has been in flight for a while. Open WebSockets are not in flight.
    * @param options `quiet`: for how long, in milliseconds (default 100); `timeout` (default 30 000)
    * @throws SluiceError WAIT_TIMEOUT, listing what is still in flight, or what began meanwhile
    */
-  async idle({ quiet = 100, timeout = 30_000 }: { quiet?: number; timeout?: number } = {}): Promise<void> {
-    const deadline = Date.now() + timeout;
-    for (;;) {
-      await this.#until(() => this.#inFlight.size === 0, deadline - Date.now(), 'idle()');
-      const began = this.#lastId;
-      const left = deadline - Date.now();
-      await new Promise((resolve) => setTimeout(resolve, Math.min(quiet, left)));
-      if (quiet <= left && this.#lastId === began && this.#inFlight.size === 0) return;
-      if (Date.now() < deadline) continue;
-      const seen = nearestMisses(undefined, this.flows);
-      throw new SluiceError(
-        'WAIT_TIMEOUT',
-        `idle(): not quiet for ${quiet} ms within ${timeout} ms\n\n${seen}`,
-      );
-    }
+  idle({ quiet = 100, timeout = 30_000 }: { quiet?: number; timeout?: number } = {}): Promise<void> {
+    return this.#flowWaits.idle(quiet, timeout);
   }
 
   /** The recorded flows as HTTP Archive 1.2, credentials redacted; {@link toHar} has a choice of what is. */
@@ -280,6 +272,7 @@ export class RecordingProxy implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    for (const session of [...this.#sessions]) session.fail('PROXY_CLOSED', 'the proxy was closed');
     const closed = this.#listener.close();
     this.#origins.close();
     this.#idleWatch.close();
@@ -290,23 +283,6 @@ export class RecordingProxy implements AsyncDisposable {
   get #authority(): CertificateAuthority {
     this.#ca ??= processCa();
     return this.#ca;
-  }
-
-  #goal(
-    what: string,
-    match: FlowMatch,
-    side: 'request' | 'response',
-    reached: (flow: FlowRecord) => boolean,
-  ): WaitGoal {
-    const compiled = compileFlowMatch(match, { ...this.#context, side });
-    return { what: `${what}(${compiled.describe})`, match: compiled, reached };
-  }
-
-  #until(holds: () => boolean, timeout: number, what: string): Promise<void> {
-    return this.#waits.until(holds, timeout, () => {
-      const going = nearestMisses(undefined, this.#inFlight);
-      return `${what}: still in flight:\n\n${going}`;
-    });
   }
 
   #isSelf(host: string, port: number): boolean {
@@ -322,7 +298,11 @@ export class RecordingProxy implements AsyncDisposable {
     const flowServices: ExchangeServices = {
       options: this.#options,
       streamRules: this.#streamRules,
-      runHook: (hook, flow) => this.#hooks.run(hook, flow as FlowRecord & AnsweredFlow),
+      sessions: this.#sessions,
+      runHook: (hook, flow) => this.#hooks.run(hook, flow as FlowRecord & WebSocketFlow),
+      runMessageHook: (flow, message) =>
+        this.#hooks.run('websocketMessage', flow as FlowRecord & WebSocketFlow, message),
+      messageWaiter: (flow) => (goal, options) => this.#flowWaits.message(flow, goal, options),
       answerFor: (flow) => this.#answers.find(flow),
       acquire: (route, fresh, pin) => this.#origins.acquire(route, fresh, pin),
       started: (flow) => {

@@ -8,8 +8,9 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { openTls, openTunnel, TlsOrigin } from './listen/testing/tunnels.js';
 import { holdIn, type Stage, withProxy } from './testing/with-proxy.js';
 
-const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket';
-const SWITCHED = `HTTP/1.1 101 Switching Protocols\r\nUPGRADE: websocket\r\nConnection: Upgrade\r\n\r\n`;
+// Of WebSockets, what passes is tested in proxy.websocket-*.test.ts; here it is a tunnel.
+const UPGRADE = 'Connection: Upgrade\r\nUpgrade: other';
+const SWITCHED = `HTTP/1.1 101 Switching Protocols\r\nUPGRADE: other\r\nConnection: Upgrade\r\n\r\n`;
 
 /** A WebSocket server that greets at once, with the very packet that holds its 101, and echoes. */
 async function withEcho(server: http.Server, play: (port: number) => Promise<void>): Promise<void> {
@@ -60,7 +61,7 @@ describe('upgrades', () => {
           },
         });
         await converses(peer);
-        await switched(stage, `http://127.0.0.1:${port}/chat`);
+        await switched(stage, `ws://127.0.0.1:${port}/chat`);
       }),
     ));
 
@@ -69,7 +70,7 @@ describe('upgrades', () => {
       withProxy({}, async (stage) => {
         const { socket } = await openTunnel(stage, `127.0.0.1:${port}`);
         await converses(new WebSocket(`ws://127.0.0.1:${port}/chat`, over(socket)));
-        await switched(stage, `http://127.0.0.1:${port}/chat`);
+        await switched(stage, `ws://127.0.0.1:${port}/chat`);
       }),
     ));
 
@@ -83,7 +84,7 @@ describe('upgrades', () => {
           const client = new WebSocket('ws://app.test/chat', over(socket));
           server.emit('connection', (await origin.accept()).socket.removeAllListeners('data'));
           await converses(client);
-          await switched(stage, 'https://app.test/chat');
+          await switched(stage, 'wss://app.test/chat');
         }),
       );
     } finally {

@@ -15,12 +15,17 @@ export interface Wait {
 }
 
 /** What a wait waits for. */
-export interface WaitGoal {
+export interface WaitGoal<T> {
   /** For messages: `waitForFlow('**' + '/upload')`. */
   what: string;
-  match: CompiledMatch;
-  /** Whether the flow has come as far as is waited for. */
+  sought: 'flow' | 'message';
+  match: Pick<CompiledMatch, 'test'>;
+  /** Whether the flow has come as far as is waited for. May throw, as `match` may. */
   reached(flow: FlowRecord): boolean;
+  /** What the wait gives, of a flow that matches and has come so far. */
+  result(flow: FlowRecord): T;
+  /** What was seen instead, for messages. */
+  seen(): string;
   /** The wait is in vain once this holds of a matching flow: it is rejected with what is returned. */
   failed?(flow: FlowRecord): SluiceError | undefined;
 }
@@ -52,7 +57,7 @@ export interface EndedWait {
 }
 
 interface Pending {
-  readonly goal: WaitGoal;
+  readonly goal: WaitGoal<unknown>;
   /** Returns a promise if the match is judged asynchronously. */
   look(flow: FlowRecord): Promise<void> | undefined;
   reject(error: Error): void;
@@ -71,11 +76,8 @@ export class Waits {
   /** Why there is nothing to wait for any more. */
   #closed: string | undefined;
 
-  /** @param flows those recorded so far. @param seen describes them, for messages */
-  constructor(
-    private readonly flows: () => Iterable<FlowRecord>,
-    private readonly seen: (goal: WaitGoal) => string,
-  ) {}
+  /** @param flows those recorded so far */
+  constructor(private readonly flows: () => Iterable<FlowRecord>) {}
 
   /** Something went on in a flow. */
   happened(flow: FlowRecord, moment: FlowMoment): void {
@@ -90,7 +92,7 @@ export class Waits {
   }
 
   /** @throws SluiceError BAD_OPTION, WAIT_TIMEOUT, WAIT_ENDED, or what `goal.failed` gives */
-  for(goal: WaitGoal, options: Wait = {}): Promise<FlowRecord> {
+  for<T>(goal: WaitGoal<T>, options: Wait = {}): Promise<T> {
     const { timeout = DEFAULT_TIMEOUT, signal, after } = options;
     if (typeof timeout !== 'number' || !(timeout >= 0)) {
       const accepted = 'milliseconds are accepted, and 0 to wait for ever';
@@ -98,7 +100,7 @@ export class Waits {
     }
     // The stack of whoever waits, which a timer does not have.
     const origin = new Error();
-    const promise = new Asked<FlowRecord>((resolve, reject) => {
+    const promise = new Asked<T>((resolve, reject) => {
       const finish = (settle: () => void) => {
         if (!this.#pending.delete(pending)) return;
         clearTimeout(timer);
@@ -109,15 +111,15 @@ export class Waits {
       const judge = (flow: FlowRecord, matches: boolean) => {
         if (!matches) return;
         const failure = goal.failed?.(flow);
-        if (goal.reached(flow)) finish(() => resolve(flow));
+        if (goal.reached(flow)) finish(() => resolve(goal.result(flow)));
         else if (failure !== undefined) fail(failure);
       };
       const pending: Pending = {
         goal,
         look: (flow) => {
-          if (!goal.reached(flow) && goal.failed?.(flow) === undefined) return undefined;
-          if (after !== undefined && !this.#beganAfter(flow, after)) return undefined;
           try {
+            if (!goal.reached(flow) && goal.failed?.(flow) === undefined) return undefined;
+            if (after !== undefined && !this.#beganAfter(flow, after)) return undefined;
             const matches = goal.match.test(flow);
             if (typeof matches !== 'boolean')
               return matches.then((result) => judge(flow, result)).catch(threw);
@@ -138,7 +140,7 @@ export class Waits {
         timeout === 0 || timeout > LONGEST
           ? undefined
           : setTimeout(() => {
-              const message = `${goal.what}: no such flow within ${timeout} ms\n\n${this.seen(goal)}`;
+              const message = `${goal.what}: no such ${goal.sought} within ${timeout} ms\n\n${goal.seen()}`;
               fail(new SluiceError('WAIT_TIMEOUT', message));
             }, timeout);
       this.#pending.add(pending);
@@ -190,8 +192,8 @@ export class Waits {
     this.end(why);
   }
 
-  #ended(goal: WaitGoal, why: string): SluiceError {
-    return new SluiceError('WAIT_ENDED', `${goal.what}: ${why}\n\n${this.seen(goal)}`);
+  #ended(goal: WaitGoal<unknown>, why: string): SluiceError {
+    return new SluiceError('WAIT_ENDED', `${goal.what}: ${why}\n\n${goal.seen()}`);
   }
 
   #beganAfter(flow: FlowRecord, after: HttpFlow): boolean {
@@ -200,8 +202,8 @@ export class Waits {
 }
 
 function withStackOf(error: Error, origin: Error): Error {
-  // Its own line, `for`, and the proxy's method that called it.
-  const frames = origin.stack?.split('\n').slice(3).join('\n');
+  // Its own line, `for`, the wait, and the method of the proxy or flow that called it.
+  const frames = origin.stack?.split('\n').slice(4).join('\n');
   if (isSluiceError(error) && frames !== undefined)
     error.stack = `${error.name}: ${error.message}\n${frames}`;
   return error;

@@ -6,6 +6,7 @@ import type { RequestHead } from '../http1/head.js';
 import type { Route } from '../origin/origins.js';
 import type { ConnectionPin, OriginStream } from '../origin/stream.js';
 import type { BodySource } from '../stream/body.js';
+import type { WebSocketSession } from '../websocket/session.js';
 import { checkRespondInit } from './answer.js';
 import type { ClientStream } from './client-stream.js';
 import { failureResponse } from './failure.js';
@@ -37,6 +38,8 @@ export class Exchange implements FlowControl {
   readonly request: RequestLeg;
   readonly response: ResponseLeg;
   origin: OriginStream | undefined;
+  /** What the connections have become: it outlives the exchange. */
+  session: WebSocketSession | undefined;
   /** The answer that a hook or rule gives in the origin's place. */
   answer: RespondInit | undefined;
   #over = false;
@@ -120,7 +123,7 @@ export class Exchange implements FlowControl {
   }
 
   kill(): void {
-    this.fail('KILLED', 'flow.kill() was called');
+    (this.session ?? this).fail('KILLED', 'flow.kill() was called');
   }
 
   /** A leg has come to its end: the exchange is over when both have. */
@@ -205,7 +208,7 @@ export class Exchange implements FlowControl {
   #settle(): void {
     this.flow.request.settle();
     this.flow.response?.settle();
-    this.flow.settle();
+    if (this.session === undefined) this.flow.settle();
   }
 
   #pin(): void {

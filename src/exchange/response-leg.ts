@@ -7,13 +7,13 @@ import type { OriginEvents, OriginStream, WholeBody } from '../origin/stream.js'
 import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
 import type { CollectedBody, CollectReceiver } from '../stream/collected-body.js';
 import { decideStream } from '../stream/rules.js';
-import { relay } from '../tcp/relay.js';
 import { AnswerStream } from './answer.js';
 import { collectBody, framingOf, lengthOf, streamBody } from './bodies.js';
 import type { OutgoingResponse } from './client-stream.js';
 import type { Exchange } from './exchange.js';
 import { enforceFraming } from './framing.js';
 import { takeAnswer } from './serving.js';
+import { switchProtocols } from './switching.js';
 
 /** Interim responses that are taken for one request: they are all kept, and nothing holds the origin back. */
 const MAX_INFORMATIONAL = 1000;
@@ -329,7 +329,7 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
     return { status, statusText, version: httpVersion, headers, framing };
   }
 
-  /** The connections become a raw tunnel. Until a protocol has a room of its own, what passes is not looked at. */
+  /** The connections become those of another protocol: a WebSocket, or a raw tunnel that is not looked into. */
   #upgrade(head: ResponseHead, response: ResponseRecord): void {
     const { exchange } = this;
     const { origin, client } = exchange;
@@ -352,11 +352,14 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
       response.headSent = true;
       // Until the tunnel stands, only a reset tells the client that it never will.
       this.#framing = 'close';
-      const detached = { client: client.detach(), origin: origin.detach() };
+      const switched = switchProtocols(
+        exchange,
+        { client: client.detach(), origin: origin.detach() },
+        response,
+      );
       exchange.runHook('response', undefined, () => {
         this.ended = true;
-        relay(detached.client, detached.origin);
-        this.#complete(response);
+        switched(() => this.#complete(response));
       });
     });
   }

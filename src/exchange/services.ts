@@ -1,22 +1,21 @@
 import type { FlowRecord } from '../flow/flow.js';
 import type { RespondInit } from '../flow/types.js';
-import type { ResolvedOptions } from '../options.js';
 import type { Route } from '../origin/origins.js';
 import type { ConnectionPin, OriginStream } from '../origin/stream.js';
 import type { StreamRules } from '../stream/rules.js';
+import type { WebSocketMoment, WebSocketServices } from '../websocket/services.js';
 
 /** The hooks of one exchange. */
 export type FlowHook = 'requestHeaders' | 'request' | 'responseHeaders' | 'response' | 'error';
 
 /** Something that went on in a flow, for waits. */
-export type FlowMoment = FlowHook | 'complete';
+export type FlowMoment = FlowHook | 'complete' | WebSocketMoment;
 
 /** What an exchange needs of the proxy. */
-export interface ExchangeServices {
-  readonly options: ResolvedOptions;
+export interface ExchangeServices extends WebSocketServices {
   readonly streamRules: StreamRules;
   /** Runs a hook's handlers in order. Returns a promise only if one of them did. */
-  runHook(hook: FlowHook, flow: FlowRecord): Promise<void> | undefined;
+  runHook(hook: FlowHook | 'websocketStart' | 'websocketEnd', flow: FlowRecord): Promise<void> | undefined;
   /** The answer of the first rule that has one. */
   answerFor(flow: FlowRecord): RespondInit | undefined | Promise<RespondInit | undefined>;
   /** A connection to an origin. @throws OriginFailure */
@@ -24,6 +23,4 @@ export interface ExchangeServices {
   /** A flow began. */
   started(flow: FlowRecord): void;
   happened(flow: FlowRecord, moment: FlowMoment): void;
-  /** Something of the test's own threw. */
-  problem(thrown: unknown): void;
 }

@@ -93,7 +93,8 @@ function wasAnswered(exchange: Exchange): boolean {
 function routeOf(request: RequestRecord, route: Route): Route {
   if (!request.rerouted) return route;
   const url = new URL(request.url);
-  const tls = url.protocol === 'https:';
+  const tls = /^(?:https|wss):$/.test(url.protocol);
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  return { tls, host, port: url.port === '' ? (tls ? 443 : 80) : Number(url.port), serverName: host };
+  const port = url.port === '' ? (tls ? 443 : 80) : Number(url.port);
+  return { tls, host, port, serverName: host, ...(route.opaque ? { opaque: true } : {}) };
 }

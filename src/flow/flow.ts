@@ -2,6 +2,7 @@ import type { InspectOptions, inspect as nodeInspect } from 'node:util';
 import type { FlowError } from '../errors.js';
 import type { RequestRecord, ResponseRecord } from './message.js';
 import type { ClientInfo, HttpFlow, HttpInformational, RespondInit, ServerInfo } from './types.js';
+import type { WebSocketRecord } from './websocket.js';
 
 const BRAND = Symbol.for('sluice.flow');
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
@@ -18,6 +19,7 @@ export class FlowRecord implements HttpFlow {
   readonly type = 'http';
   server?: ServerInfo;
   response?: ResponseRecord;
+  websocket?: WebSocketRecord;
   error?: FlowError;
   /** The hook that is running, for warnings to name. */
   hook: string | undefined;

@@ -277,11 +277,13 @@ export class RequestRecord extends MessageRecord implements HttpRequest {
   }
 
   set url(value: string) {
-    if (!URL.canParse(value) || !/^https?:/i.test(value)) {
-      throw new SluiceError('BAD_HEADER', `${shown(value)} is not an absolute http: or https: URL`);
+    const socket = /^wss?:/.test(this.#url);
+    if (!URL.canParse(value) || !(socket ? /^(?:http|ws)s?:/i : /^https?:/i).test(value)) {
+      const accepted = socket ? 'ws: or wss:' : 'http: or https:';
+      throw new SluiceError('BAD_HEADER', `${shown(value)} is not an absolute ${accepted} URL`);
     }
     if (!this.headMayChange('url')) return;
-    const url = new URL(value);
+    const url = new URL(socket ? value.replace(/^http/i, 'ws') : value);
     url.hash = '';
     this.#url = url.href;
     this.headers.set('Host', url.host);

@@ -122,7 +122,10 @@ export interface Message {
 export interface HttpRequest extends Message {
   /** Assigning throws SluiceError BAD_HEADER for what is no token. */
   method: string;
-  /** Absolute. Assigning re-routes the request and rewrites Host; throws SluiceError BAD_HEADER for another URL. */
+  /**
+   * Absolute; of a WebSocket handshake it starts with `ws:` or `wss:`. Assigning re-routes the request and rewrites Host;
+   * throws SluiceError BAD_HEADER for another URL.
+   */
   url: string;
   /** Path and query of `url`. Assigning keeps the rest; throws SluiceError BAD_HEADER for what is no path. */
   path: string;
@@ -186,6 +189,109 @@ export interface RespondInit {
   path?: string;
 }
 
+/** Which end of a WebSocket. */
+export type WebSocketPeer = 'client' | 'server';
+
+/** A message of a WebSocket (RFC 6455 section 5.6): what its frames hold, decompressed. */
+export interface WebSocketMessage {
+  readonly from: WebSocketPeer;
+  readonly type: 'text' | 'binary';
+  /**
+   * The payload. Assigning in the `websocketMessage` hook changes what the other end receives; later, or on a streamed
+   * connection, it changes nothing and leaves a warning. Assign, don't write into it.
+   */
+  get data(): Buffer;
+  set data(value: Uint8Array | string);
+  /** `data` as UTF-8. */
+  text(): string;
+  /** `data` as JSON. @throws SluiceError BAD_BODY with the text's beginning */
+  json<T = unknown>(): T;
+  /** When it had come to its end: milliseconds since the epoch, with fractions. */
+  readonly timestamp: number;
+  /** Octets of payload in each of its frames as they were on the wire, compressed if they were. */
+  readonly fragments: number[];
+  /** Octets of the whole payload, also of a truncated one. */
+  readonly size: number;
+  /** `send()` made it. */
+  readonly injected: boolean;
+  /** A hook changed `data`. */
+  readonly edited: boolean;
+  /** A hook kept it from the other end. */
+  readonly dropped: boolean;
+  /** It is larger than `maxStoredMessageSize`: `data` is its beginning. */
+  readonly truncated: boolean;
+  /** Keeps it from the other end, in the `websocketMessage` hook. Later, or when streamed, it only warns. */
+  drop(): void;
+}
+
+/** A ping or pong (RFC 6455 section 5.5.2). */
+export interface WebSocketPing {
+  readonly from: WebSocketPeer;
+  readonly type: 'ping' | 'pong';
+  readonly data: Buffer;
+  /** Milliseconds since the epoch, with fractions. */
+  readonly timestamp: number;
+}
+
+/** What a WebSocket message is compared with. */
+export type WebSocketMessageMatch =
+  | string
+  | RegExp
+  | Uint8Array
+  | ((message: WebSocketMessage) => boolean)
+  | object
+  | number
+  | boolean
+  | null;
+
+/** Options of `waitForMessage`. */
+export interface MessageWait {
+  /** Only messages of this end count. Default: of either. */
+  from?: WebSocketPeer;
+  /** Milliseconds. Default 30 000; 0 waits for ever. */
+  timeout?: number;
+  /** Gives up waiting when aborted. */
+  signal?: AbortSignal;
+  /** Only messages after this one count. Default: every message that is recorded. */
+  after?: WebSocketMessage;
+}
+
+/** What is recorded of a WebSocket besides its handshake. */
+export interface WebSocketData {
+  /**
+   * `false`: each message is held until it is whole, and hooks can edit it; `true`: frames pass on as they arrive.
+   * Default as `streamWebsockets` says; decided in the `websocketStart` hook at the latest.
+   */
+  stream: boolean;
+  /** Complete messages, in order of their ends. */
+  readonly messages: WebSocketMessage[];
+  /** Pings and pongs, in order. */
+  readonly pings: WebSocketPing[];
+  /** Of the first close frame; 1005 if it had none, 1006 if the connection was lost without one. Absent while open. */
+  readonly closeCode?: number | undefined;
+  /** Of the first close frame; empty if it had none. */
+  readonly closeReason?: string | undefined;
+  /** Who sent the first close frame, or left without one. */
+  readonly closedBy?: WebSocketPeer | undefined;
+  /** The connection is over. */
+  readonly closed: boolean;
+  /** When that was: milliseconds since the epoch, with fractions. Absent while it is open. */
+  readonly endedAt?: number | undefined;
+  /**
+   * Sends a message of its own, text if `data` is a string, uncompressed and between messages. It is recorded, marked
+   * `injected`, and hooks don't see it. Before `websocketStart` has run it is kept until then; once the connection is
+   * closing it only warns.
+   * @throws SluiceError BAD_OPTION for another `to`, BAD_BODY for other data
+   */
+  send(to: WebSocketPeer, data: string | Uint8Array): void;
+  /**
+   * Waits for a message, as `toHaveMessage` compares: a string exactly, a RegExp by searching, bytes exactly, anything
+   * else as JSON of which it is a subset, or a function. Messages that came before count.
+   * @throws SluiceError WAIT_TIMEOUT, or WAIT_ENDED if the connection is over, with the messages that were seen
+   */
+  waitForMessage(match: WebSocketMessageMatch, options?: MessageWait): Promise<WebSocketMessage>;
+}
+
 /** One HTTP exchange. */
 export interface HttpFlow {
   /** Unique in its proxy: digits, counted up in order of request start. */
@@ -199,6 +305,8 @@ export interface HttpFlow {
   readonly request: HttpRequest;
   /** There from its head on. */
   readonly response?: HttpResponse | undefined;
+  /** There once a handshake has made the connection a WebSocket. */
+  readonly websocket?: WebSocketData | undefined;
   /** Interim responses (1xx), in order. */
   readonly informational: HttpInformational[];
   /** Why the flow failed, if it did. */
@@ -218,3 +326,6 @@ export type AnsweredFlow = HttpFlow & { readonly response: HttpResponse };
 
 /** A flow that ended in an error. */
 export type FailedFlow = HttpFlow & { readonly error: FlowError };
+
+/** A flow whose connection is, or was, a WebSocket. */
+export type WebSocketFlow = AnsweredFlow & { readonly websocket: WebSocketData };

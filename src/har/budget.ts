@@ -2,13 +2,17 @@
  * Keeps a page of many flows one that a browser opens at once.
  * @module
  */
-import { type BodyView, count, type FlowView, type MessageView, type Pair } from './view.js';
+import { count } from './text.js';
+import type { BodyView, FlowView, MessageView, Pair } from './view.js';
 
 /** Octets of previews in a page with little else; a page with much else has less. */
 const PREVIEWS = 6_000_000;
 const LEAST_PREVIEWS = 1_000_000;
 /** What a page should stay below. */
 const PAGE = 9_000_000;
+/** Rows of WebSocket messages in a page, and of one WebSocket. */
+const ROWS = 6_000;
+const MOST_ROWS = 400;
 
 /** The page's data: header lines repeat from flow to flow, so each stands once and flows refer to it by number. */
 export interface PageData {
@@ -22,7 +26,11 @@ export interface PageData {
  * @param rest octets that the page has besides
  */
 export function pack(views: readonly FlowView[], rest: number): string {
-  const bodies = views.flatMap((view) => [view.request.body, ...(view.response ? [view.response.body] : [])]);
+  const bodies = views.flatMap((view) => [
+    view.request.body,
+    ...(view.response ? [view.response.body] : []),
+    ...(view.websocket?.rows ?? []).flatMap((row) => ('body' in row && row.body ? [row.body] : [])),
+  ]);
   const previews = bodies.map((body) => ({ body, cost: costOf(body) }));
   const others = rest + Buffer.byteLength(embedded(pageData(views, false)));
   const budget = Math.max(LEAST_PREVIEWS, Math.min(PREVIEWS, PAGE - others));
@@ -34,10 +42,15 @@ export function pack(views: readonly FlowView[], rest: number): string {
     if (cost > allowance) shortenTo(body, allowance);
     if (body.text === undefined || body.cut !== true) continue;
     body.notes.push(
-      `Only the first ${count(body.text.length)} characters are shown; the body has ${body.size}.`,
+      `Only the first ${count(body.text.length)} characters are shown; the ${body.of ?? 'body'} has ${body.size}.`,
     );
   }
   return embedded(pageData(views, true));
+}
+
+/** How many rows each WebSocket may have, of which there are `sockets` with so many messages and pings. */
+export function rowsPerSocket(sockets: readonly number[]): number {
+  return Math.min(MOST_ROWS, share(sockets, ROWS));
 }
 
 /** A value as it stands in the page: JSON in a script element, which `<` could end. */
@@ -100,6 +113,10 @@ function pageData(views: readonly FlowView[], withBodies: boolean): PageData {
     informational: view.informational.map((interim) => ({ ...interim, fields: interim.fields.map(number) })),
     request: packed(view.request),
     response: view.response && packed(view.response),
+    websocket: view.websocket && {
+      ...view.websocket,
+      rows: view.websocket.rows.map((row) => (withBodies ? row : { ...row, body: undefined })),
+    },
   }));
   return { pairs, flows };
 }

@@ -22,6 +22,8 @@ import type {
   HarSide,
   HarTimings,
 } from './types.js';
+import { socketEntry } from './websocket-har.js';
+import { leftOut, MAX_TEXT, type Writer } from './writer.js';
 
 /** Options of {@link toHar}. */
 export interface HarOptions {
@@ -34,9 +36,6 @@ export interface HarOptions {
 
 /** Who writes it. The version is the package's. */
 export const HAR_CREATOR = { name: 'sluice', version: '0.1.0' };
-
-/** So many characters of bodies in a file: V8 cannot make a longer string than 512 Mi of the JSON, escapes included. */
-const MAX_TEXT = 192 * 1024 * 1024;
 
 /** What Sec-Fetch-Dest says about a request, in DevTools' words. `empty` could be fetch, XHR or others. */
 const RESOURCE_TYPES: Readonly<Record<string, string>> = {
@@ -54,17 +53,15 @@ const RESOURCE_TYPES: Readonly<Record<string, string>> = {
   report: 'cspviolationreport',
 };
 
-/** What every part of a file needs to know. */
-interface Writer {
-  readonly redactor: Redactor;
-  /** Characters of bodies that may still be written. */
-  left: number;
-}
+const IN_FLIGHT = {
+  flow: 'This flow was still in flight when the file was written.',
+  websocket: 'This WebSocket was still open when the file was written.',
+};
 
 /**
  * Writes flows as HAR 1.2. Flows still in flight are written as far as they got; failed ones have status 0 (or the
  * status that had been seen) and `_failureText`. Streamed bodies are not in the file: `_streamed` and `_transfer` say
- * what is known of them.
+ * what is known of them. Messages of WebSockets are in `_webSocketMessages`.
  * @throws SluiceError BAD_OPTION for a `redact` that is neither a list of names nor `false`
  */
 export function toHar(flows: Iterable<HttpFlow>, options: HarOptions = {}): Har {
@@ -99,7 +96,14 @@ function entryOf(flow: HttpFlow, writer: Writer): HarEntry {
   }
   const type = resourceType(flow);
   if (type !== undefined) entry._resourceType = type;
-  if (isInFlight(flow)) entry.comment = 'This flow was still in flight when the file was written.';
+  const notes: string[] = [];
+  if (flow.websocket !== undefined) {
+    const { notes: missing, ...fields } = socketEntry(flow, flow.websocket, writer);
+    Object.assign(entry, fields);
+    notes.push(...missing);
+  }
+  if (isInFlight(flow)) notes.unshift(IN_FLIGHT[flow.websocket === undefined ? 'flow' : 'websocket']);
+  if (notes.length > 0) entry.comment = notes.join(' ');
   if (flow.informational.length > 0) {
     entry._informational = flow.informational.map((interim) => ({
       status: interim.status,
@@ -150,12 +154,21 @@ function responseOf(flow: HttpFlow, writer: Writer): HarResponse {
   const startLine = `HTTP/${response.httpVersion} ${response.status} ${response.statusText}`;
   const location = response.headers.get('location');
   const message = messageFields(response, startLine, writer);
+  // After a handshake there is no body: the messages are what passed through.
+  const content =
+    flow.websocket === undefined
+      ? contentField(response, writer)
+      : { size: 0, mimeType: response.headers.get('content-type') ?? 'x-unknown' };
+  if (flow.websocket !== undefined) {
+    delete message._streamed;
+    delete message._transfer;
+  }
   return {
     status: response.status,
     statusText: response.statusText,
     ...message,
     cookies: responseCookies(response.headers, redactor, response.transfer.startedAt),
-    content: contentField(response, writer),
+    content,
     redirectURL: location === undefined ? '' : redactor.value('location', location),
     _transferSize: message.headersSize + message.bodySize,
     ...failure,
@@ -219,7 +232,7 @@ function embed(content: Content, writer: Writer): Pick<HarContent, 'text' | 'enc
   if (content.kind === 'empty' || content.kind === 'streamed') return comment;
   const cost = content.kind === 'text' ? content.text.length : Math.ceil(content.bytes.length / 3) * 4;
   if (cost > writer.left) {
-    const left = `The body (${content.size} bytes) was left out: the file's bodies would be over ${MAX_TEXT} characters.`;
+    const left = leftOut(`The body (${content.size} bytes) was`);
     return { comment: content.note === undefined ? left : `${content.note} ${left}` };
   }
   writer.left -= cost;
@@ -260,6 +273,7 @@ function queryOf(url: string): HarField[] {
 
 function resourceType(flow: HttpFlow): string | undefined {
   if (flow.preflight) return 'preflight';
+  if (flow.websocket !== undefined || /^wss?:/i.test(flow.request.url)) return 'websocket';
   return RESOURCE_TYPES[flow.request.headers.get('sec-fetch-dest') ?? ''];
 }
 

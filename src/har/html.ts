@@ -4,21 +4,15 @@
  */
 import { mediaTypeOf } from '../flow/message-facts.js';
 import type { HttpFlow, Message } from '../flow/types.js';
-import { pack } from './budget.js';
+import { pack, rowsPerSocket } from './budget.js';
 import { SCRIPT } from './page-script.js';
 import { STYLE } from './page-style.js';
 import { type Redact, Redactor } from './redact.js';
-import {
-  bytesDown,
-  bytesUp,
-  countPieces,
-  formatBytes,
-  formatDuration,
-  printable,
-  shorten,
-} from './summary.js';
+import { bytesDown, bytesUp, countPieces, durationOf } from './summary.js';
+import { formatBytes, formatDuration, plural, printable, shorten } from './text.js';
 import { type FlowTimes, isInFlight, startOf, timesOf } from './times.js';
 import { viewOf } from './view.js';
+import { endOf, moodOf, socketTotals } from './websocket.js';
 
 /** Options of {@link toHtml}. */
 export interface HtmlOptions {
@@ -34,14 +28,17 @@ const COLUMNS = ['', 'Method', 'Status', 'URL', 'Type', 'Up', 'Down', 'Bodies', 
 
 /**
  * A page with a table of flows: filter, waterfall, and for each flow its headers, the beginnings of its bodies (64 KiB
- * at most, less where many flows share the page) and how they moved. It stays under 10 MB for 2000 ordinary flows.
+ * at most, less where many flows share the page) and how they moved; for each WebSocket its first and last messages, 400
+ * at most, and how many are left out. It stays under 10 MB for 2000 ordinary flows.
  * @throws SluiceError BAD_OPTION for a `redact` that is neither a list of names nor `false`
  */
 export function toHtml(flows: Iterable<HttpFlow>, options: HtmlOptions = {}): string {
   const redactor = new Redactor(options.redact);
   const title = escapeHtml(printable(options.title ?? 'Recorded flows'));
   const sorted = [...flows].sort((a, b) => startOf(a) - startOf(b));
-  const views = sorted.map((flow) => viewOf(flow, redactor));
+  const sockets = sorted.flatMap(({ websocket }) => (websocket === undefined ? [] : [websocket]));
+  const room = rowsPerSocket(sockets.map(({ messages, pings }) => messages.length + pings.length));
+  const views = sorted.map((flow) => viewOf(flow, redactor, room));
   const scale = scaleOf(sorted);
   const main =
     sorted.length === 0 ? '<p class="none">No flows were recorded.</p>' : table(sorted, scale, redactor);
@@ -91,6 +88,7 @@ function tools(flows: readonly HttpFlow[]): string {
     ['Failed', 'f', (flow) => flow.error !== undefined],
     ['4xx, 5xx', 'e', (flow) => (flow.response?.status ?? 0) >= 400],
     ['Streamed', 's', isStreamed],
+    ['WebSockets', 'm', (flow) => flow.websocket !== undefined],
     ['Warnings', 'w', (flow) => flow.warnings.length > 0],
   ];
   const buttons = views
@@ -121,30 +119,42 @@ function row(flow: HttpFlow, index: number, scale: Scale, redactor: Redactor): s
     ...(error === undefined ? [] : ['f']),
     ...((response?.status ?? 0) >= 400 ? ['e'] : []),
     ...(isStreamed(flow) ? ['s'] : []),
+    ...(flow.websocket === undefined ? [] : ['m']),
     ...(flow.warnings.length > 0 ? ['w'] : []),
   ].join('');
-  const type = response === undefined ? '' : mediaTypeOf(response);
   const cells = [
     '<td class="open"><span></span></td>',
     `<td class="method">${escapeHtml(shorten(printable(request.method), 16))}</td>`,
-    `<td>${statusBadge(flow)}</td>`,
+    `<td class="outcome">${statusBadge(flow, redactor)}</td>`,
     `<td class="url">${urlCell(flow, redactor)}</td>`,
-    `<td class="type">${escapeHtml(shorten(printable(flow.preflight ? 'preflight' : type.replace(/^application\//, '')), 24))}</td>`,
-    `<td class="number">${bytesUp(flow) === 0 ? '' : formatBytes(bytesUp(flow))}</td>`,
-    `<td class="number">${bytesDown(flow) === 0 ? '' : formatBytes(bytesDown(flow))}</td>`,
-    `<td class="bodies">${bodiesCell(flow)}</td>`,
-    `<td class="number">${isInFlight(flow) ? 'in flight' : formatDuration(times.total)}</td>`,
+    `<td class="type">${escapeHtml(shorten(printable(typeOf(flow)), 24))}</td>`,
+    `<td class="number up">${bytesUp(flow) === 0 ? '' : formatBytes(bytesUp(flow))}</td>`,
+    `<td class="number down">${bytesDown(flow) === 0 ? '' : formatBytes(bytesDown(flow))}</td>`,
+    `<td class="bodies">${bodiesCell(flow, redactor)}</td>`,
+    `<td class="number time">${durationOf(flow)}</td>`,
     `<td class="fall">${bar(flow, times, scale)}</td>`,
   ];
   return `<tr class="flow${error === undefined ? '' : ' failed'}" data-i="${index}" data-marks="${marks}" id="f${index}" tabindex="0" aria-expanded="false">${cells.join('')}</tr>`;
 }
 
-function statusBadge(flow: HttpFlow): string {
+function typeOf({ preflight, websocket, response }: HttpFlow): string {
+  if (preflight) return 'preflight';
+  if (websocket !== undefined) return 'websocket';
+  return response === undefined ? '' : mediaTypeOf(response).replace(/^application\//, '');
+}
+
+function statusBadge(flow: HttpFlow, redactor: Redactor): string {
   const status = flow.response?.status;
   const badge =
     status === undefined ? '' : `<span class="status s${Math.floor(status / 100)}">${status}</span>`;
   if (flow.error !== undefined)
     return `${badge}<span class="status bad">${escapeHtml(flow.error.code)}</span>`;
+  const { websocket } = flow;
+  const mood = websocket === undefined ? 'good' : moodOf(websocket);
+  if (websocket !== undefined && (mood === 'own' || mood === 'bad')) {
+    const end = escapeHtml(endOf(flow, websocket, redactor));
+    return `${badge}<span class="status ${mood}" title="${end}">${websocket.closeCode}</span>`;
+  }
   return badge === '' ? '<span class="status">pending</span>' : badge;
 }
 
@@ -156,7 +166,14 @@ function urlCell(flow: HttpFlow, redactor: Redactor): string {
   return `${warned}<span title="${escapeHtml(shorten(url, 1000))}">${text}</span>`;
 }
 
-function bodiesCell(flow: HttpFlow): string {
+function bodiesCell(flow: HttpFlow, redactor: Redactor): string {
+  if (flow.websocket !== undefined) {
+    const { messages, stream } = flow.websocket;
+    const { up, down } = socketTotals(flow.websocket);
+    const end = endOf(flow, flow.websocket, redactor);
+    const title = escapeHtml(`${up.messages} up, ${down.messages} down${stream ? ', streamed' : ''}, ${end}`);
+    return `<span class="${stream ? 'pill' : 'dim'}" title="${title}">${plural(messages.length, 'message')}</span>`;
+  }
   const pill = (arrow: string, what: string, message: Message | undefined) =>
     message?.bodyStatus === 'streamed'
       ? `<span class="pill" title="${what} streamed in ${countPieces(message)}">${arrow} ${countPieces(message)}</span>`
@@ -167,6 +184,7 @@ function bodiesCell(flow: HttpFlow): string {
 }
 
 function isStreamed(flow: HttpFlow): boolean {
+  if (flow.websocket !== undefined) return flow.websocket.stream;
   return flow.request.bodyStatus === 'streamed' || flow.response?.bodyStatus === 'streamed';
 }
 

@@ -1,4 +1,5 @@
 import { LAY_OUT_JSON } from './layout.js';
+import { SHOW_WEBSOCKET } from './page-websocket.js';
 
 /**
  * The page's script: opens rows, filters them. Everything from the record goes in as text, never as markup. Written
@@ -77,6 +78,7 @@ export const SCRIPT = `
     return el('section', 'side', nodes);
   }
 
+${SHOW_WEBSOCKET}
   function details(view) {
     var nodes = [];
     if (view.error) {
@@ -89,6 +91,7 @@ export const SCRIPT = `
     nodes.push(el('div', 'facts', view.facts.map(function (fact) {
       return el('span', '', [el('b', '', fact[0]), fact[1]]);
     })));
+    if (view.websocket) nodes.push(webSocket(view.websocket));
     var sides = [side('Request', view.request)];
     var last = view.response ? side('Response', view.response) : el('section', 'side', [
       el('h2', '', 'Response'), el('p', 'note', view.error ? 'There was none.' : 'None yet.')

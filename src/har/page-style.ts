@@ -1,3 +1,5 @@
+import { WEBSOCKET_STYLE } from './page-websocket.js';
+
 /** The page's style sheet. */
 export const STYLE = `
 :root {
@@ -53,7 +55,7 @@ td.open span { display: block; width: 7px; height: 7px; margin-left: 2px; border
 .status + .status { margin-left: 4px; }
 .s2 { background: var(--good-bg); color: var(--good); }
 .s1, .s3 { background: var(--info-bg); color: var(--info); }
-.s4 { background: var(--warn-bg); color: var(--warn); }
+.s4, .status.own { background: var(--warn-bg); color: var(--warn); }
 .s5, .status.bad { background: var(--bad-bg); color: var(--bad); }
 .pill { background: var(--stream-bg); color: var(--stream); }
 .pill + .pill { margin-left: 4px; }
@@ -98,5 +100,49 @@ td.mono { font-size: 11px; line-height: 1.6; }
 .verdict.good { background: var(--good-bg); color: var(--good); }
 .verdict.warn { background: var(--warn-bg); color: var(--warn); }
 .verdict.bad { background: var(--bad-bg); color: var(--bad); }
-@media print { header { position: static; } .tools { display: none; } }
+${WEBSOCKET_STYLE}@media (max-width: 940px) {
+  #flows { min-width: 0; }
+  #flows > thead th:nth-child(10), .flow > .fall, #flows > thead th:nth-child(5), .flow > .type, .legend { display: none; }
+}
+/* Each flow is a few lines: how it went, its URL, the numbers. */
+@media (max-width: 860px) {
+  header { position: static; padding: 12px 12px 10px; }
+  main { padding: 0 0 30px; }
+  .none { padding: 60px 12px; }
+  #flows, #flows > tbody, .details, .details > td { display: block; width: auto; }
+  #flows > thead { display: none; }
+  .flow { display: flex; flex-wrap: wrap; gap: 2px 10px; align-items: center; padding: 7px 12px; border-bottom: 1px solid var(--line); scroll-margin-top: 0; }
+  .flow[hidden] { display: none; }
+  .flow:hover, .flow[aria-expanded=true] { background: var(--hover); }
+  .flow > td { padding: 0; border: 0; }
+  .flow.failed { box-shadow: inset 3px 0 var(--bad); }
+  .flow.failed > td.open { box-shadow: none; }
+  td.open { width: 12px; }
+  .flow > .url { order: 1; flex: 1 1 100%; width: auto; max-width: none; padding-left: 22px; white-space: normal; overflow-wrap: anywhere; }
+  .flow > .outcome { flex: 1 1 auto; }
+  .flow > .number, .flow > .bodies { color: var(--dim); font-size: 12px; }
+  .flow > .up, .flow > .down, .flow > .bodies { order: 2; }
+  .flow > .up:not(:empty)::before { content: '↑ '; }
+  .flow > .down:not(:empty)::before { content: '↓ '; }
+  .flow > .up:empty, .flow > .down:empty, .flow > .bodies:empty { display: none; }
+  .flow > .up { padding-left: 22px; }
+  .flow > .up:empty + .down, .flow > .up:empty + .down:empty + .bodies { padding-left: 22px; }
+  .details > td { padding: 2px 12px 16px; }
+  .side { padding: 10px 11px; overflow-x: auto; }
+  .side.socket { padding: 0; }
+  .side th { white-space: normal; }
+  .fields tr { display: flex; flex-wrap: wrap; }
+  .fields th, .fields th.long { width: auto; min-width: 0; overflow-wrap: anywhere; }
+  .transfer td, .parts td, .parts td:nth-child(n) { min-width: 0; }
+  .parts tr { display: flex; flex-wrap: wrap; }
+  .parts tr:first-child { display: none; }
+  .frames .row { grid-template-columns: 14px minmax(0, 1fr) 56px; gap: 0 8px; padding: 4px 11px; }
+  .frames .at { order: -1; grid-column: 2; text-align: left; }
+  .frames .arrow { order: -2; }
+  .frames .size { order: -1; grid-column: 3; }
+  .frames .content { grid-column: 2 / -1; flex-wrap: wrap; }
+  .frames .text { flex-basis: 130px; }
+  .frames .body, .frames .note { margin-left: 11px; margin-right: 11px; }
+}
+@media print { header { position: static; } .tools, .socket button { display: none; } .frames, .body { max-height: none; } }
 `;

@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import { expect } from 'expect';
 import type { HttpFlow } from '../flow/types.js';
-import { describeFlow, formatBytes, formatDuration, printable, shorten, summarize } from './summary.js';
+import { describeFlow, summarize } from './summary.js';
 import { EPOCH, type FlowSpec, makeFlow } from './testing/flows.js';
 
 const at = (ms: number, spec: FlowSpec = {}): HttpFlow =>
@@ -118,44 +118,5 @@ describe('describeFlow', () => {
     expect(describeFlow(half)).toBe(
       'GET https://app.test/ → 200 (0 B up, 1 B down, response streamed in 1 piece, not complete)',
     );
-  });
-});
-
-describe('texts for people', () => {
-  it('formats bytes', () => {
-    const sizes = [0, 3, 999, 1000, 1234, 99_940, 99_960, 999_499, 999_500, 26_214_400, 5e9, 2.5e12];
-    expect(sizes.map(formatBytes)).toEqual([
-      '0 B',
-      '3 B',
-      '999 B',
-      '1 kB',
-      '1.2 kB',
-      '99.9 kB',
-      '100 kB',
-      '999 kB',
-      '1 MB',
-      '26.2 MB',
-      '5 GB',
-      '2.5 TB',
-    ]);
-  });
-
-  it('formats durations', () => {
-    expect([0, 0.4, 999.4, 999.6, 1250, 59_999, 125_000].map(formatDuration)).toEqual([
-      '0 ms',
-      '0 ms',
-      '999 ms',
-      '1.00 s',
-      '1.25 s',
-      '1 min 0 s',
-      '2 min 5 s',
-    ]);
-  });
-
-  it('shortens in the middle and keeps one line', () => {
-    expect(shorten('abcdefghij', 10)).toBe('abcdefghij');
-    expect(shorten('abcdefghijk', 10)).toBe('abcde…hijk');
-    expect(shorten('abc', 1)).toBe('…');
-    expect(printable('a\tb\r\n\u2028')).toBe('a\\x09b\\x0d\\x0a\\u2028');
   });
 });

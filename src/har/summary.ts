@@ -5,7 +5,11 @@
 import { SluiceError, shown } from '../errors.js';
 import type { HttpFlow, Message } from '../flow/types.js';
 import { type Redact, Redactor } from './redact.js';
+import { clip, formatBytes, formatDuration, plural, printable, shorten } from './text.js';
 import { isInFlight, startOf, timesOf } from './times.js';
+import { endOf, socketFacts, socketTotals } from './websocket.js';
+
+export { formatBytes } from './text.js';
 
 /** Options of {@link summarize}. */
 export interface SummaryOptions {
@@ -50,57 +54,21 @@ export function summarize(flows: Iterable<HttpFlow>, options: SummaryOptions = {
 
 /**
  * A flow in one line, to be listed in messages:
- * `POST https://app.test/upload → 204 (1.2 kB up, 3 B down, request streamed in 12 pieces)`.
+ * `POST https://app.test/upload → 204 (1.2 kB up, 3 B down, request streamed in 12 pieces)`,
+ * `GET wss://app.test/live → 101 (WebSocket: 3 messages up, 12 down, 1.2 kB up, 40 kB down, closed 1000 by client)`.
  */
 export function describeFlow(flow: HttpFlow, options: { redact?: Redact } = {}): string {
   const redactor = new Redactor(options.redact);
-  const facts = [`${formatBytes(bytesUp(flow))} up`, `${formatBytes(bytesDown(flow))} down`];
-  for (const [name, message] of [['request', flow.request] as const, ['response', flow.response] as const]) {
-    if (message?.bodyStatus === 'streamed') facts.push(`${name} streamed in ${countPieces(message)}`);
-  }
-  if (flow.preflight) facts.push('CORS preflight');
-  if (flow.response !== undefined && isInFlight(flow)) facts.push('not complete');
+  const facts =
+    flow.websocket === undefined
+      ? bodyFacts(flow).join(', ')
+      : `WebSocket: ${socketFacts(flow, flow.websocket, redactor).join(', ')}`;
   const outcome: string[] = [];
   if (flow.response !== undefined) outcome.push(String(flow.response.status));
   if (flow.error !== undefined) outcome.push(errorText(flow, redactor));
   if (outcome.length === 0) outcome.push('no response yet');
   const url = shorten(printable(redactor.url(flow.request.url)), 200);
-  return `${printable(flow.request.method)} ${url} → ${outcome.join(', ')} (${facts.join(', ')})`;
-}
-
-/** A number of octets for people, 1000-based as browsers show it: `3 B`, `1.2 kB`, `26.2 MB`. */
-export function formatBytes(bytes: number): string {
-  let value = bytes;
-  for (const unit of ['B', 'kB', 'MB', 'GB']) {
-    const digits = unit === 'B' || value >= 99.95 ? 0 : 1;
-    const text = value.toFixed(digits);
-    if (Number(text) < 1000) return `${text.replace(/\.0$/, '')} ${unit}`;
-    value /= 1000;
-  }
-  return `${value.toFixed(1).replace(/\.0$/, '')} TB`;
-}
-
-/** Milliseconds for people: `12 ms`, `1.25 s`, `2 min 5 s`. */
-export function formatDuration(milliseconds: number): string {
-  if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`;
-  if (milliseconds < 59_995) return `${(milliseconds / 1000).toFixed(2)} s`;
-  const seconds = Math.round(milliseconds / 1000);
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-}
-
-/** `text` with its middle left out, `width` characters at most. */
-export function shorten(text: string, width: number): string {
-  if (text.length <= width) return text;
-  const tail = Math.floor((width - 1) / 2);
-  return `${text.slice(0, width - 1 - tail)}…${tail === 0 ? '' : text.slice(-tail)}`;
-}
-
-/** `text` in one line: what would move the cursor, or reverse the reading direction, is written as an escape. */
-export function printable(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (char) => {
-    const code = char.charCodeAt(0).toString(16);
-    return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
-  });
+  return `${printable(flow.request.method)} ${url} → ${outcome.join(', ')} (${facts})`;
 }
 
 /** `1 piece`, `12 pieces`, as sent on. */
@@ -109,14 +77,32 @@ export function countPieces(message: Message): string {
   return `${count} ${count === 1 ? 'piece' : 'pieces'}`;
 }
 
-/** Body octets the client sent. */
+/** Body octets the client sent; of a WebSocket, those of its messages. */
 export function bytesUp(flow: HttpFlow): number {
+  if (flow.websocket !== undefined) return socketTotals(flow.websocket).up.bytes;
   return flow.request.transfer.received.bytes;
 }
 
-/** Body octets the client was sent. */
+/** Body octets the client was sent; of a WebSocket, those of the server's messages. */
 export function bytesDown(flow: HttpFlow): number {
+  if (flow.websocket !== undefined) return socketTotals(flow.websocket).down.bytes;
   return flow.response?.transfer.sent.bytes ?? 0;
+}
+
+/** `in flight`, `open` of a WebSocket, or how long it took. */
+export function durationOf(flow: HttpFlow): string {
+  if (!isInFlight(flow)) return formatDuration(timesOf(flow).total);
+  return flow.websocket === undefined ? 'in flight' : 'open';
+}
+
+function bodyFacts(flow: HttpFlow): string[] {
+  const facts = [`${formatBytes(bytesUp(flow))} up`, `${formatBytes(bytesDown(flow))} down`];
+  for (const [name, message] of [['request', flow.request] as const, ['response', flow.response] as const]) {
+    if (message?.bodyStatus === 'streamed') facts.push(`${name} streamed in ${countPieces(message)}`);
+  }
+  if (flow.preflight) facts.push('CORS preflight');
+  if (flow.response !== undefined && isInFlight(flow)) facts.push('not complete');
+  return facts;
 }
 
 function cells(flow: HttpFlow, redactor: Redactor): string[] {
@@ -128,7 +114,7 @@ function cells(flow: HttpFlow, redactor: Redactor): string[] {
     formatBytes(bytesUp(flow)),
     formatBytes(bytesDown(flow)),
     bodies(flow),
-    isInFlight(flow) ? 'in flight' : formatDuration(timesOf(flow).total),
+    durationOf(flow),
     note(flow, redactor),
   ];
 }
@@ -138,13 +124,21 @@ function note(flow: HttpFlow, redactor: Redactor): string {
     const seen = flow.response === undefined ? '' : `after a ${flow.response.status}: `;
     return clip(seen + printable(redactor.sentence(flow, flow.error.message)), NOTE_WIDTH);
   }
-  const many = flow.warnings.length;
-  if (many > 0) return many === 1 ? '1 warning' : `${many} warnings`;
-  return flow.preflight ? 'CORS preflight' : '';
+  const notes: string[] = [];
+  const end = flow.websocket === undefined ? 'open' : endOf(flow, flow.websocket, redactor);
+  // The column before says `open` already.
+  if (end !== 'open') notes.push(end);
+  if (flow.warnings.length > 0) notes.push(plural(flow.warnings.length, 'warning'));
+  if (notes.length === 0 && flow.preflight) return 'CORS preflight';
+  return clip(notes.join(', '), NOTE_WIDTH);
 }
 
-/** `recorded`, or which of the bodies were streamed in how many pieces. */
+/** `recorded`, or which of the bodies were streamed in how many pieces; of a WebSocket, how many messages. */
 function bodies(flow: HttpFlow): string {
+  const { websocket } = flow;
+  if (websocket !== undefined) {
+    return plural(websocket.messages.length, 'message') + (websocket.stream ? ' streamed' : '');
+  }
   const streamed: string[] = [];
   if (flow.request.bodyStatus === 'streamed') streamed.push(`up in ${countPieces(flow.request)}`);
   if (flow.response?.bodyStatus === 'streamed') streamed.push(`down in ${countPieces(flow.response)}`);
@@ -156,10 +150,6 @@ function errorText(flow: HttpFlow, redactor: Redactor): string {
   const { code = '', message = '' } = flow.error ?? {};
   const text = clip(printable(redactor.sentence(flow, message)), 200);
   return text === '' ? code : `${code}: ${text}`;
-}
-
-function clip(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
 function table(rows: string[][]): string[] {

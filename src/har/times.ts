@@ -1,4 +1,5 @@
 import type { HttpFlow } from '../flow/types.js';
+import { lastHeard } from './websocket.js';
 
 /** When a flow's phases were. Milliseconds; -1 for a phase that is not over or was never begun. */
 export interface FlowTimes {
@@ -6,6 +7,7 @@ export interface FlowTimes {
   readonly start: number;
   readonly send: number;
   readonly wait: number;
+  /** Of a WebSocket, so far: to the last message, ping or pong. */
   readonly receive: number;
   /** From the start to the last thing known to have happened. */
   readonly total: number;
@@ -16,11 +18,12 @@ export function timesOf(flow: HttpFlow): FlowTimes {
   const start = startOf(flow);
   const sent = known(flow.request.transfer.endedAt);
   const answered = known(flow.response?.transfer.startedAt);
-  const received = known(flow.response?.transfer.endedAt);
+  const heard = flow.websocket === undefined ? undefined : known(lastHeard(flow.websocket));
+  const received = latest(known(flow.response?.transfer.endedAt), heard);
   const sendEnd = earliest(sent, answered);
   const last = [start, sent, answered, received, known(flow.request.transfer.firstByteAt)]
     .concat(known(flow.response?.transfer.firstByteAt))
-    .reduce<number>((latest, time) => Math.max(latest, time ?? 0), 0);
+    .reduce<number>((end, time) => Math.max(end, time ?? 0), 0);
   return {
     start,
     send: between(start, sendEnd),
@@ -35,9 +38,10 @@ export function startOf(flow: HttpFlow): number {
   return known(flow.request.transfer.startedAt) ?? 0;
 }
 
-/** Neither an error nor the end of both messages has ended it yet. */
+/** Neither an error nor the end of both messages has ended it yet; nor, where it became a WebSocket, its end. */
 export function isInFlight(flow: HttpFlow): boolean {
   if (flow.error !== undefined) return false;
+  if (flow.websocket !== undefined) return !flow.websocket.closed;
   return !(flow.request.complete && flow.response?.complete === true);
 }
 
@@ -47,6 +51,10 @@ function between(from: number | undefined, to: number | undefined): number {
 
 function earliest(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}
+
+function latest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);
 }
 
 function known(time: number | undefined): number | undefined {

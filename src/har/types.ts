@@ -33,8 +33,15 @@ export interface HarEntry {
   connection?: string;
   comment?: string;
   _serverPort?: number;
-  /** Only where it is known: of preflights, and of requests with a telling Sec-Fetch-Dest. */
+  /** Only where it is known: of preflights, WebSockets, and requests with a telling Sec-Fetch-Dest. */
   _resourceType?: string;
+  /** Of a connection that became a WebSocket: its messages, in order of their ends, as Chrome exports them. */
+  _webSocketMessages?: HarWebSocketMessage[];
+  _webSocketPings?: HarWebSocketPing[];
+  /** Absent while it is open. `code`, `reason`: of the first close frame; 1005 without a code, 1006 without a frame. */
+  _webSocketClose?: { code: number; reason: string; by?: 'client' | 'server' };
+  /** Frames passed on as they arrived. */
+  _webSocketStreamed?: true;
   /** Interim (1xx) responses. */
   _informational?: { status: number; statusText: string; headers: HarField[]; time: string }[];
   /** The flow's warnings. */
@@ -51,8 +58,45 @@ export interface HarTimings {
   send: number;
   /** From there to the response's head. */
   wait: number;
-  /** From there to the response's last byte. */
+  /** From there to the response's last byte; of a WebSocket, to the last message, ping or pong that is known. */
   receive: number;
+}
+
+/** A WebSocket's message. */
+export interface HarWebSocketMessage {
+  /** `send`: the client's. */
+  type: 'send' | 'receive';
+  /** Seconds since the epoch. */
+  time: number;
+  /** 1: text; 2: binary. */
+  opcode: 1 | 2;
+  /** Text, or binary data in base64. */
+  data: string;
+  /** Octets of the whole payload, where `data` has not all of it. */
+  _size?: number;
+  /** The record has only the payload's beginning. */
+  _truncated?: true;
+  /** A hook kept it from the other end. */
+  _dropped?: true;
+  /** The test sent it, not the peer. */
+  _injected?: true;
+  /** A hook changed it; what is here is what was sent on. */
+  _edited?: true;
+  /** How many frames it came in, if more than one. */
+  _frames?: number;
+  /** The payload's octets, if it is text and not valid UTF-8. */
+  _base64?: string;
+  comment?: string;
+}
+
+export interface HarWebSocketPing {
+  type: 'send' | 'receive';
+  /** Seconds since the epoch. */
+  time: number;
+  /** 9: ping; 10: pong. */
+  opcode: 9 | 10;
+  /** Base64. */
+  data: string;
 }
 
 /** A header, trailer or query parameter. */

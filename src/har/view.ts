@@ -8,8 +8,9 @@ import { mediaTypeOf } from '../flow/message-facts.js';
 import type { HttpFlow, Message, Side } from '../flow/types.js';
 import { contentOf } from './content.js';
 import type { Redactor } from './redact.js';
-import { formatBytes, formatDuration } from './summary.js';
+import { count, exactBytes, formatBytes, formatDuration, hexDump } from './text.js';
 import { timesOf } from './times.js';
+import { type SocketView, socketView } from './websocket-view.js';
 
 /** How a body came through. */
 export type Verdict =
@@ -29,6 +30,7 @@ export interface FlowView {
   informational: { line: string; fields: Pair[] }[];
   request: MessageView;
   response?: MessageView;
+  websocket?: SocketView;
 }
 
 export interface MessageView {
@@ -53,6 +55,8 @@ export interface BodyView {
   size?: string;
   /** A data: URL. */
   image?: string;
+  /** It is a WebSocket's message, not a body. */
+  of?: 'message';
 }
 
 /** The most that is shown of a text, in characters. */
@@ -67,7 +71,8 @@ const FIELDS = 200;
 const PARTS = 100;
 const RUNS = 12;
 
-export function viewOf(flow: HttpFlow, redactor: Redactor): FlowView {
+/** @param socketRows how many rows of a WebSocket's messages are shown */
+export function viewOf(flow: HttpFlow, redactor: Redactor, socketRows = 400): FlowView {
   const { request, response, error } = flow;
   const view: FlowView = {
     facts: factsOf(flow),
@@ -82,6 +87,11 @@ export function viewOf(flow: HttpFlow, redactor: Redactor): FlowView {
   if (response !== undefined) {
     view.response = messageView(flow, response, redactor);
     view.response.line = `HTTP/${response.httpVersion} ${response.status} ${response.statusText}`;
+  }
+  if (flow.websocket !== undefined) {
+    view.websocket = socketView(flow, flow.websocket, redactor, socketRows);
+    // After a handshake there is no body.
+    if (view.response !== undefined) view.response.body = { notes: [] };
   }
   if (error !== undefined) {
     view.error = { code: error.code, message: redactor.sentence(flow, error.message) };
@@ -171,19 +181,6 @@ function isJson(message: Message, text: string): boolean {
   }
 }
 
-function hexDump(bytes: Buffer): string {
-  const lines: string[] = [];
-  for (let at = 0; at < bytes.length; at += 16) {
-    const row = bytes.subarray(at, at + 16);
-    const hex = Array.from(row, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-    const ascii = Array.from(row, (byte) =>
-      byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.',
-    ).join('');
-    lines.push(`${at.toString(16).padStart(4, '0')}  ${hex.padEnd(47)}  ${ascii}`);
-  }
-  return lines.join('\n');
-}
-
 function factsOf(flow: HttpFlow): Pair[] {
   const { client, server } = flow;
   const times = timesOf(flow);
@@ -202,7 +199,10 @@ function factsOf(flow: HttpFlow): Pair[] {
   }
   const phases = (['send', 'wait', 'receive'] as const).filter((phase) => times[phase] >= 0);
   if (phases.length > 0) {
-    facts.push(['timing', phases.map((phase) => `${phase} ${formatDuration(times[phase])}`).join(' · ')]);
+    const nameOf = (phase: string) =>
+      phase === 'receive' && flow.websocket !== undefined ? 'messages' : phase;
+    const texts = phases.map((phase) => `${nameOf(phase)} ${formatDuration(times[phase])}`);
+    facts.push(['timing', texts.join(' · ')]);
   }
   if (flow.preflight) facts.push(['kind', 'CORS preflight']);
   facts.push(['flow', flow.id]);
@@ -239,15 +239,6 @@ function piecesText({ pieces }: Side): string {
     .map(([size, times]) => (times === 1 ? '' : `${count(times)} × `) + count(size));
   if (pieces.runs.length > RUNS || pieces.truncated) runs.push('…');
   return `${count(pieces.count)} (${runs.join(' + ')})`;
-}
-
-function exactBytes(bytes: number): string {
-  return bytes < 1000 ? `${bytes} B` : `${count(bytes)} B (${formatBytes(bytes)})`;
-}
-
-/** Digits in groups, the same in every locale. */
-export function count(value: number): string {
-  return String(value).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
 function clip(text: string, length: number): string {

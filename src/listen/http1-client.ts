@@ -8,6 +8,7 @@ import { Http1Outlet, responseHead, wholeMessage } from '../http1/writer.js';
 import type { ConnectionPin, Detached, WholeBody, Written } from '../origin/stream.js';
 import type { BodyOutlet } from '../stream/body.js';
 import type { Idler } from '../tcp/idle-watch.js';
+import type { RelayEnd } from '../tcp/relay.js';
 import type { Transport } from '../tcp/transport.js';
 import type { ClientRecord } from './client-info.js';
 import type { ListenServices } from './services.js';
@@ -51,7 +52,7 @@ export class Http1Client implements ClientStream, Idler {
     readonly info: ClientRecord,
     private readonly services: ListenServices,
     private readonly tunnel: Authority | undefined,
-    private readonly onConnect: (authority: Authority, detached: Detached) => void,
+    private readonly onConnect: (authority: Authority, detached: RelayEnd) => void,
   ) {
     this.#parser = new RequestParser({
       head: (head) => this.#head(head),
@@ -161,7 +162,7 @@ export class Http1Client implements ClientStream, Idler {
     const rest = this.#rest;
     this.#rest = EMPTY;
     this.services.idleWatch.forget(this);
-    return { ...this.transport.detach(), rest };
+    return { transport: this.transport, rest };
   }
 
   #data(bytes: Buffer): void {
@@ -190,7 +191,8 @@ export class Http1Client implements ClientStream, Idler {
     const rest = consumed < bytes.length ? Buffer.from(bytes.subarray(consumed)) : EMPTY;
     if (this.#connectTo !== undefined) {
       this.#rest = rest;
-      this.onConnect(this.#connectTo, this.detach());
+      const detached = this.detach();
+      this.onConnect(this.#connectTo, { ...detached.transport.detach(), rest: detached.rest });
     } else if (!this.#detached && !this.#lingering && rest.length > 0) {
       this.#keep(rest);
     }

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import type { Detached } from '../origin/stream.js';
+import type { RelayEnd } from '../tcp/relay.js';
 import { Transport } from '../tcp/transport.js';
 import { ClientRecord } from './client-info.js';
 import { Http1Client } from './http1-client.js';
@@ -64,7 +64,7 @@ export class Listener {
     socket.once('close', () => this.#clients.delete(http));
   }
 
-  #tunnel(raw: net.Socket, client: ClientRecord, authority: Authority, detached: Detached): void {
+  #tunnel(raw: net.Socket, client: ClientRecord, authority: Authority, detached: RelayEnd): void {
     const { services } = this;
     this.#interceptor ??= new Interceptor(services.ca);
     new Tunnel({

@@ -2,7 +2,7 @@
  * From a request head to where it goes and how it is named.
  * @module
  */
-import { ProtocolError, type RequestHead } from '../http1/head.js';
+import { hasToken, ProtocolError, type RequestHead } from '../http1/head.js';
 import type { Route } from '../origin/origins.js';
 import type { ClientRecord } from './client-info.js';
 
@@ -46,10 +46,14 @@ export function locate(
     throw new ProtocolError('an HTTP/1.1 request without Host');
   // RFC 9110 sections 4.2.4 and 7.1: neither belongs into a target, and who drops one sees another request.
   if (head.target.includes('#')) throw badTarget(head.target, 'it has a fragment');
-  const absolute = /^(https?):\/\/([^/?]*)(.*)$/i.exec(head.target);
+  const absolute = /^(https?|wss?):\/\/([^/?]*)(.*)$/i.exec(head.target);
   if (absolute?.[2]?.includes('@')) throw badTarget(head.target, 'it has userinfo');
   const scheme =
-    tunnel === undefined ? `${(absolute?.[1] ?? 'http').toLowerCase()}:` : client.tls ? 'https:' : 'http:';
+    tunnel === undefined
+      ? `${(absolute?.[1] ?? 'http').toLowerCase().replace('ws', 'http')}:`
+      : client.tls
+        ? 'https:'
+        : 'http:';
   const defaultPort = DEFAULT_PORT[scheme] ?? 80;
   if (absolute === null && !head.target.startsWith('/')) {
     if (head.target !== '*') throw badTarget(head.target, 'it is not one that a proxy can serve');
@@ -59,17 +63,25 @@ export function locate(
   const target = tunnel ?? parseAuthority(absolute?.[2] ?? '', defaultPort);
   const sameHost = hostField === undefined || hostField === '' || hostField === absolute?.[2];
   const named = sameHost ? target : parseAuthority(hostField, defaultPort);
+  const webSocket = isWebSocketHandshake(head);
+  const shownScheme = webSocket ? scheme.replace('http', 'ws') : scheme;
   const rest = absolute === null ? head.target : (absolute[3] ?? '');
   const path = rest === '*' ? '/' : rest.startsWith('/') ? rest : `/${rest}`;
   return {
-    url: `${scheme}//${formatAuthority(named, defaultPort)}${path}`,
+    url: `${shownScheme}//${formatAuthority(named, defaultPort)}${path}`,
     route: {
       tls: scheme === 'https:',
       host: target.host,
       port: target.port,
       serverName: client.sni ?? target.host,
+      ...(webSocket ? { opaque: true } : {}),
     },
   };
+}
+
+/** RFC 6455 section 4.1. */
+function isWebSocketHandshake({ method, headers }: RequestHead): boolean {
+  return method === 'GET' && headers.has('upgrade') && hasToken(headers.get('upgrade'), 'websocket');
 }
 
 function badTarget(target: string, why: string): ProtocolError {

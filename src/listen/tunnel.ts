@@ -2,8 +2,7 @@ import type { Socket } from 'node:net';
 import { messageOf } from '../errors.js';
 import type { Dialled } from '../origin/connect.js';
 import { OriginFailure, type Route } from '../origin/origins.js';
-import type { Detached } from '../origin/stream.js';
-import { relay } from '../tcp/relay.js';
+import { type RelayEnd, relay } from '../tcp/relay.js';
 import { Transport } from '../tcp/transport.js';
 import type { ClientRecord } from './client-info.js';
 import { Http1Client } from './http1-client.js';
@@ -35,7 +34,7 @@ export interface TunnelSetup {
 export class Tunnel {
   constructor(private readonly setup: TunnelSetup) {}
 
-  open({ socket, rest }: Detached): void {
+  open({ socket, rest }: RelayEnd): void {
     const { client, authority } = this.setup;
     client.tunnel = formatAuthority(authority);
     socket.on('error', (error) => this.#failed(error));

@@ -91,6 +91,8 @@ export class OriginConnection implements OriginStream, Idler {
       },
       drain: () => this.#outlet?.onDrain?.(),
     });
+    // A chained proxy's tunnel comes paused.
+    this.#transport.resume();
   }
 
   get unanswered(): boolean {
@@ -191,7 +193,7 @@ export class OriginConnection implements OriginStream, Idler {
     this.#events = undefined;
     const rest = this.#rest;
     this.#rest = EMPTY;
-    return { ...this.#transport.detach(), rest };
+    return { transport: this.#transport, rest };
   }
 
   #prepare({ method, headers }: OutgoingRequest): void {

@@ -15,6 +15,8 @@ export interface Route {
   port: number;
   /** The name to ask for in TLS. */
   serverName: string;
+  /** A chained proxy must not look into what passes, as it would into plain requests: set for WebSocket handshakes. */
+  opaque?: boolean;
 }
 
 /** Why no connection to an origin could be had. */
@@ -120,20 +122,21 @@ export class Origins {
 
   #key(route: Route, hop: Hop): string {
     const tls = hop.tls ? `tls ${route.serverName} ${this.options.verifyUpstream}` : 'plain';
-    return `${tls} ${hop.host}:${hop.port}${hop.upstream ? ' upstream' : ''}`;
+    const through = !hop.upstream ? '' : route.opaque ? ' tunnel' : ' upstream';
+    return `${tls} ${hop.host}:${hop.port}${through}`;
   }
 
   async #connect(route: Route, hop: Hop, key: string): Promise<OriginConnection> {
-    // A chained proxy reads plain requests itself; TLS needs a tunnel through it.
-    const dialled = await this.#dial(route, hop, hop.tls);
+    // A chained proxy reads plain requests itself; others need a tunnel through it.
+    const tunnel = hop.tls || route.opaque === true;
+    const dialled = await this.#dial(route, hop, tunnel);
     const via = hop.upstream ? this.#upstream : undefined;
     return new OriginConnection(dialled, {
       key,
       tls: hop.tls,
       ...(via === undefined ? {} : { via: via.name }),
-      // Over TLS the chained proxy is behind a tunnel and sees nothing of the request.
       absoluteForm:
-        via !== undefined && !hop.tls
+        via !== undefined && !tunnel
           ? { authority: authorityOf(route), extra: via.authorization }
           : undefined,
       idleTimeout: this.options.timeouts.idle,

@@ -8,7 +8,7 @@ import type { ServerInfo } from '../flow/types.js';
 import type { Framing, ResponseHead } from '../http1/head.js';
 import type { WholeContent } from '../http1/writer.js';
 import type { BodyEvents, BodyOutlet, BodySource } from '../stream/body.js';
-import type { RelayEnd } from '../tcp/relay.js';
+import type { Transport } from '../tcp/transport.js';
 
 export interface OutgoingRequest {
   method: string;
@@ -22,8 +22,12 @@ export interface OutgoingRequest {
 /** A body that is sent in one. */
 export type WholeBody = WholeContent;
 
-/** A connection that was given up for a raw tunnel. */
-export type Detached = RelayEnd;
+/** A connection that was given up for another protocol. */
+export interface Detached {
+  transport: Transport;
+  /** Octets already read from it. */
+  rest: Buffer;
+}
 
 export type Written = (error?: Error | null) => void;
 

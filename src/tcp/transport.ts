@@ -57,6 +57,11 @@ export class Transport {
     this.#events = events;
   }
 
+  /** What is read is lent: the buffers of reads are used again. */
+  get lends(): boolean {
+    return this.#buffers !== undefined;
+  }
+
   get closed(): boolean {
     return this.#closed || this.socket.destroyed;
   }

@@ -17,7 +17,11 @@ import type {
   PartRecord,
   ServerInfo,
   Side,
+  WebSocketData,
+  WebSocketPeer,
+  WebSocketPing,
 } from '../../flow/types.js';
+import { type MessageFacts, WebSocketMessageRecord, WebSocketRecord } from '../../flow/websocket.js';
 
 type Fields = [name: string, value: string][];
 
@@ -47,6 +51,28 @@ export interface MessageSpec {
   httpVersion?: string;
 }
 
+/** A message of a WebSocket to make. */
+export interface SocketMessageSpec extends Partial<Omit<MessageFacts, 'parts'>> {
+  /** Text if it is a string. */
+  data: string | Buffer;
+  dropped?: boolean;
+  /** Octets that are kept. */
+  kept?: number;
+}
+
+/** A WebSocket to make. */
+export interface SocketSpec {
+  stream?: boolean;
+  /** 10 ms after each other, the first 20 ms after the request, unless they say otherwise. */
+  messages?: SocketMessageSpec[];
+  /** Milliseconds since the epoch. */
+  pings?: { at: number; from?: WebSocketPeer; type?: WebSocketPing['type']; data?: string }[];
+  /** Absent: it is open. */
+  close?: { code?: number; reason?: string; by?: WebSocketPeer };
+  /** Default: whether there is a `close`. */
+  closed?: boolean;
+}
+
 /** A flow to make. */
 export interface FlowSpec {
   id?: string;
@@ -61,10 +87,20 @@ export interface FlowSpec {
   informational?: HttpInformational[];
   /** `null`: the origin was never reached. */
   server?: Partial<ServerInfo> | null;
+  /** Makes the flow a handshake: 101, without a body. */
+  websocket?: SocketSpec;
 }
 
 /** The first flow's start: 2026-01-02T03:04:05.678Z. */
 export const EPOCH = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+
+const SWITCHED: NonNullable<FlowSpec['response']> = {
+  status: 101,
+  statusText: 'Switching Protocols',
+  headers: [['Upgrade', 'websocket']],
+  bodyStatus: 'streamed',
+  endedAt: null,
+};
 
 let made = 0;
 
@@ -80,7 +116,7 @@ export function makeFlow(spec: FlowSpec = {}): HttpFlow {
       httpVersion: spec.request?.httpVersion ?? '1.1',
     },
   );
-  const answer = spec.response === undefined ? {} : spec.response;
+  const answer = spec.response === undefined ? (spec.websocket === undefined ? {} : SWITCHED) : spec.response;
   const response: HttpResponse | undefined =
     answer === null
       ? undefined
@@ -100,6 +136,7 @@ export function makeFlow(spec: FlowSpec = {}): HttpFlow {
         : { address: '192.0.2.7', port: 443, tls: true, reused: false, ...spec.server },
     request,
     response,
+    websocket: spec.websocket === undefined ? undefined : webSocket(spec.websocket, start),
     informational: spec.informational ?? [],
     error: spec.error,
     warnings: spec.warnings ?? [],
@@ -107,6 +144,43 @@ export function makeFlow(spec: FlowSpec = {}): HttpFlow {
     respond: refuse,
     kill: refuse,
   };
+}
+
+function webSocket(spec: SocketSpec, start: number): WebSocketData {
+  const owner = { warn: refuse };
+  const record = new WebSocketRecord(
+    owner,
+    { stream: spec.stream ?? false, control: { send: refuse } },
+    async () => refuse(),
+  );
+  for (const { data, dropped, kept, ...facts } of spec.messages ?? []) {
+    const bytes = Buffer.from(data);
+    const made = new WebSocketMessageRecord(owner, {
+      from: 'client',
+      type: typeof data === 'string' ? 'text' : 'binary',
+      timestamp: start + 20 + 10 * record.messages.length,
+      parts: [{ bytes, start: 0, end: bytes.length, key: undefined, phase: 0 }],
+      fragments: [bytes.length],
+      size: bytes.length,
+      truncated: false,
+      ...facts,
+    });
+    if (dropped) made.drop();
+    if (kept !== undefined) made.truncate(kept);
+    record.messages.push(made);
+  }
+  for (const { at, from = 'client', type = 'ping', data = '' } of spec.pings ?? []) {
+    record.pings.push({ from, type, data: Buffer.from(data), timestamp: at });
+  }
+  const { code, reason, by } = spec.close ?? {};
+  if (code !== undefined) Object.assign(record, { closeCode: code, closeReason: reason ?? '', closedBy: by });
+  if (spec.closed ?? spec.close !== undefined) {
+    record.settle();
+    // It ended with the last that was heard, as the flow's other times are made up too.
+    const heard = [...record.messages, ...record.pings].map(({ timestamp }) => timestamp);
+    record.endedAt = Math.max(start, ...heard);
+  }
+  return record;
 }
 
 function message(spec: MessageSpec): Message {

@@ -1,0 +1,165 @@
+/**
+ * The waits that a proxy offers: for flows, for messages of WebSockets, for quiet.
+ * @module
+ */
+import { SluiceError } from './errors.js';
+import { describeClosing, listMessages } from './flow/describe-message.js';
+import type { FlowRecord } from './flow/flow.js';
+import { FlowList } from './flow/flow-list.js';
+import { compileFlowMatch, type FlowMatch } from './flow/match.js';
+import type { HttpFlow, MessageWait, WebSocketMessage } from './flow/types.js';
+import { isHeld, type MessageGoal } from './flow/websocket-match.js';
+import { failureOf, nearestMisses } from './seen.js';
+import type { Wait, WaitGoal, Waits } from './waits.js';
+
+/** What these waits look at. */
+export interface Scene {
+  readonly flows: Iterable<HttpFlow> & { filter(test: (flow: HttpFlow) => boolean): HttpFlow[] };
+  readonly inFlight: ReadonlySet<HttpFlow>;
+  /** The number of the newest flow. */
+  lastId(): number;
+  readonly baseURL: string | undefined;
+}
+
+/** Milliseconds. */
+const DURING = 30_000;
+
+/** The methods of the proxy that wait, on {@link Waits}. */
+export class FlowWaits {
+  constructor(
+    private readonly waits: Waits,
+    private readonly scene: Scene,
+  ) {}
+
+  request(match: FlowMatch, options?: Wait): Promise<FlowRecord> {
+    return this.waits.for(
+      this.#goal('waitForRequest', match, 'request', () => true),
+      options,
+    );
+  }
+
+  response(match: FlowMatch, options?: Wait): Promise<FlowRecord> {
+    const goal = this.#goal('waitForResponse', match, 'response', (flow) => flow.response !== undefined);
+    goal.failed = (flow) => (flow.response === undefined ? failureOf(flow, 'waitForResponse') : undefined);
+    return this.waits.for(goal, options);
+  }
+
+  complete(match: FlowMatch, options?: Wait): Promise<FlowRecord> {
+    const goal = this.#goal('waitForFlow', match, 'response', (flow) => flow.complete);
+    goal.failed = (flow) => failureOf(flow, 'waitForFlow');
+    return this.waits.for(goal, options);
+  }
+
+  error(match: FlowMatch, options?: Wait): Promise<FlowRecord> {
+    return this.waits.for(
+      this.#goal('waitForError', match, 'response', (flow) => flow.error !== undefined),
+      options,
+    );
+  }
+
+  webSocket(match: FlowMatch, options?: Wait): Promise<FlowRecord> {
+    const goal = this.#goal('waitForWebSocket', match, 'response', (flow) => flow.websocket !== undefined);
+    // Other requests that match, as a page of the same path, are not what is waited for.
+    goal.failed = (flow) =>
+      /^wss?:/.test(flow.request.url) ? (failureOf(flow, 'waitForWebSocket') ?? refusalOf(flow)) : undefined;
+    return this.waits.for(goal, options);
+  }
+
+  /** Waits for a message of one flow's WebSocket. */
+  message(flow: FlowRecord, goal: MessageGoal, options: MessageWait): Promise<WebSocketMessage> {
+    const { after, timeout, signal } = options;
+    const what = `waitForMessage(${goal.describe})`;
+    const messages = flow.websocket?.messages ?? [];
+    // Each is judged once, when no hook may change it any more.
+    let next = after === undefined ? 0 : (messages as WebSocketMessage[]).indexOf(after) + 1;
+    let open: WebSocketMessage[] = [];
+    let hit: WebSocketMessage | undefined;
+    const seen = () => listMessages(messages) || 'No messages were recorded.';
+    const look = (): boolean => {
+      if (hit !== undefined) return true;
+      const candidates = [...open, ...messages.slice(next)];
+      next = messages.length;
+      open = candidates.filter(isHeld);
+      hit = candidates.find((message) => !isHeld(message) && goal.test(message));
+      return hit !== undefined;
+    };
+    const wait: WaitGoal<WebSocketMessage | undefined> = {
+      what,
+      sought: 'message',
+      match: { test: () => true },
+      reached: (other) => other === flow && look(),
+      failed: (other) => {
+        if (other !== flow || flow.websocket?.closed !== true) return undefined;
+        const how = `the connection was ${describeClosing(flow.websocket)}`;
+        return new SluiceError('WAIT_ENDED', `${what}: ${how}\n\n${seen()}`);
+      },
+      result: () => hit,
+      seen,
+    };
+    return this.waits.for(wait, {
+      ...(timeout === undefined ? {} : { timeout }),
+      ...(signal === undefined ? {} : { signal }),
+    }) as Promise<WebSocketMessage>;
+  }
+
+  async during<T>(action: () => T | Promise<T>): Promise<FlowList<HttpFlow>> {
+    const { flows, inFlight } = this.scene;
+    const before = this.scene.lastId();
+    await action();
+    const after = this.scene.lastId();
+    const began = (flow: HttpFlow) => Number(flow.id) > before && Number(flow.id) <= after;
+    await this.#until(() => ![...inFlight].some(began), DURING, 'during()');
+    return new FlowList(flows.filter(began));
+  }
+
+  async idle(quiet: number, timeout: number): Promise<void> {
+    const { flows, inFlight } = this.scene;
+    const deadline = Date.now() + timeout;
+    for (;;) {
+      await this.#until(() => inFlight.size === 0, deadline - Date.now(), 'idle()');
+      const began = this.scene.lastId();
+      const left = deadline - Date.now();
+      await new Promise((resolve) => setTimeout(resolve, Math.min(quiet, left)));
+      if (quiet <= left && this.scene.lastId() === began && inFlight.size === 0) return;
+      if (Date.now() < deadline) continue;
+      const why = `idle(): not quiet for ${quiet} ms within ${timeout} ms`;
+      throw new SluiceError('WAIT_TIMEOUT', `${why}\n\n${nearestMisses(undefined, flows)}`);
+    }
+  }
+
+  #goal(
+    what: string,
+    match: FlowMatch,
+    side: 'request' | 'response',
+    reached: (flow: FlowRecord) => boolean,
+  ): WaitGoal<FlowRecord> {
+    const { baseURL, flows } = this.scene;
+    const compiled = compileFlowMatch(match, { ...(baseURL === undefined ? {} : { baseURL }), side });
+    return {
+      what: `${what}(${compiled.describe})`,
+      sought: 'flow',
+      match: compiled,
+      reached,
+      result: (flow) => flow,
+      seen: () => nearestMisses(compiled, flows),
+    };
+  }
+
+  #until(holds: () => boolean, timeout: number, what: string): Promise<void> {
+    return this.waits.until(holds, timeout, () => {
+      const going = nearestMisses(undefined, this.scene.inFlight);
+      return `${what}: still in flight:\n\n${going}`;
+    });
+  }
+}
+
+/** The error of a wait whose handshake was refused. It carries the flow. */
+function refusalOf(flow: FlowRecord): SluiceError | undefined {
+  const { response } = flow;
+  if (response?.complete !== true || flow.websocket !== undefined) return undefined;
+  const error = new SluiceError(
+    'FLOW_FAILED',
+    `waitForWebSocket: the handshake was answered with ${response.status} ${response.statusText}`.trimEnd(),
+  );
+  return Object.assign(error, { flow });
+}
