@@ -144,6 +144,7 @@ test.describe('surroundings', () => {
       'merged, sluice first',
       'reuses the outer recorder, with its rules',
       'verifies origins',
+      'goes without',
       'is the user’s wish to trust origins',
       'keeps the arguments of the config',
       'works as CommonJS',

@@ -64,7 +64,7 @@ test.describe('of a page', () => {
     await open(page, '/nowhere');
     expect(await got(page, 1)).toEqual(['closed 1006 ']);
     await expect(proxy).toHaveFlow({ url: 'wss://app.test/nowhere', status: 404 });
-    await expect(proxy.waitForWebSocket('/nowhere')).rejects.toThrow(/404/);
+    await expect(proxy.waitForWebSocket('/nowhere')).rejects.toThrow('answered with 404 Not Found');
   });
 });
 

@@ -86,6 +86,8 @@ export class FlowWaits {
     const wait: WaitGoal<WebSocketMessage | undefined> = {
       what,
       sought: 'message',
+      // This method, the closure that the record has of it, and the record's method.
+      frames: 3,
       match: { test: () => true },
       reached: (other) => other === flow && look(),
       failed: (other) => {
@@ -100,6 +102,21 @@ export class FlowWaits {
       ...(timeout === undefined ? {} : { timeout }),
       ...(signal === undefined ? {} : { signal }),
     }) as Promise<WebSocketMessage>;
+  }
+
+  /** Waits for the end of one flow's WebSocket. */
+  close(flow: FlowRecord, options: { timeout?: number; signal?: AbortSignal }): Promise<void> {
+    const seen = () => listMessages(flow.websocket?.messages ?? []) || 'No messages were recorded.';
+    const wait: WaitGoal<void> = {
+      what: 'waitForClose()',
+      sought: 'close',
+      frames: 3,
+      match: { test: () => true },
+      reached: (other) => other === flow && flow.websocket?.closed === true,
+      result: () => undefined,
+      seen,
+    };
+    return this.waits.for(wait, options);
   }
 
   async during<T>(action: () => T | Promise<T>): Promise<FlowList<HttpFlow>> {
@@ -138,6 +155,8 @@ export class FlowWaits {
     return {
       what: `${what}(${compiled.describe})`,
       sought: 'flow',
+      // A method here, and the proxy's of the same purpose.
+      frames: 2,
       match: compiled,
       reached,
       result: (flow) => flow,

@@ -302,7 +302,10 @@ export class RecordingProxy implements AsyncDisposable {
       runHook: (hook, flow) => this.#hooks.run(hook, flow as FlowRecord & WebSocketFlow),
       runMessageHook: (flow, message) =>
         this.#hooks.run('websocketMessage', flow as FlowRecord & WebSocketFlow, message),
-      messageWaiter: (flow) => (goal, options) => this.#flowWaits.message(flow, goal, options),
+      webSocketWaiter: (flow) => ({
+        message: (goal, options) => this.#flowWaits.message(flow, goal, options),
+        close: (options) => this.#flowWaits.close(flow, options),
+      }),
       answerFor: (flow) => this.#answers.find(flow),
       acquire: (route, fresh, pin) => this.#origins.acquire(route, fresh, pin),
       started: (flow) => {

@@ -110,6 +110,23 @@ describe('waitForMessage()', () => {
       expect((await flow.websocket.waitForMessage('hello')).from).toBe('client');
     }));
 
+  it('points at whoever waits', () =>
+    withProxy({}, async (stage) => {
+      const { flow } = await openWebSocket(stage);
+      for (const wait of [
+        flow.websocket.waitForMessage('x', { timeout: 1 }),
+        flow.websocket.waitForClose({ timeout: 1 }),
+        stage.proxy.waitForWebSocket('/nowhere', { timeout: 1 }),
+      ]) {
+        const error = await wait.then(
+          () => undefined,
+          (thrown: Error) => thrown,
+        );
+        const [first] = error?.stack?.match(/^ +at .*$/m) ?? [];
+        expect(first).toContain('proxy.websocket-waits.test.ts');
+      }
+    }));
+
   it('ends with the proxy', () =>
     withProxy({}, async (stage) => {
       const { flow } = await openWebSocket(stage);
@@ -143,6 +160,22 @@ describe('waitForMessage()', () => {
       await talk(stage, two, 'hello');
       await talk(stage, one, 'hello');
       expect(await wait).toBe(one.flow.websocket.messages[1]);
+    }));
+});
+
+describe('waitForClose()', () => {
+  it('ends with the connection, at once if that is over', () =>
+    withProxy({}, async (stage) => {
+      const { client, upstream, flow } = await openWebSocket(stage);
+      const closed = flow.websocket.waitForClose();
+      await expect(flow.websocket.waitForClose({ timeout: 1 })).rejects.toMatchObject({
+        code: 'WAIT_TIMEOUT',
+      });
+      client.end();
+      upstream.end();
+      await closed;
+      expect(flow.websocket.closed).toBe(true);
+      await flow.websocket.waitForClose({ timeout: 1 });
     }));
 });
 

@@ -18,12 +18,15 @@ export interface Wait {
 export interface WaitGoal<T> {
   /** For messages: `waitForFlow('**' + '/upload')`. */
   what: string;
-  sought: 'flow' | 'message';
+  /** What was not there in time, for messages. */
+  sought: 'flow' | 'message' | 'close';
   match: Pick<CompiledMatch, 'test'>;
   /** Whether the flow has come as far as is waited for. May throw, as `match` may. */
   reached(flow: FlowRecord): boolean;
   /** What the wait gives, of a flow that matches and has come so far. */
   result(flow: FlowRecord): T;
+  /** Frames of ours between {@link Waits.for} and whoever waits; their own line and that of `for` not counted. */
+  frames: number;
   /** What was seen instead, for messages. */
   seen(): string;
   /** The wait is in vain once this holds of a matching flow: it is rejected with what is returned. */
@@ -107,7 +110,7 @@ export class Waits {
         signal?.removeEventListener('abort', aborted);
         settle();
       };
-      const fail = (error: Error) => finish(() => reject(withStackOf(error, origin)));
+      const fail = (error: Error) => finish(() => reject(withStackOf(error, origin, goal.frames)));
       const judge = (flow: FlowRecord, matches: boolean) => {
         if (!matches) return;
         const failure = goal.failed?.(flow);
@@ -201,9 +204,12 @@ export class Waits {
   }
 }
 
-function withStackOf(error: Error, origin: Error): Error {
-  // Its own line, `for`, the wait, and the method of the proxy or flow that called it.
-  const frames = origin.stack?.split('\n').slice(4).join('\n');
+function withStackOf(error: Error, origin: Error, own: number): Error {
+  // Its own line, and that of `for`.
+  const frames = origin.stack
+    ?.split('\n')
+    .slice(2 + own)
+    .join('\n');
   if (isSluiceError(error) && frames !== undefined)
     error.stack = `${error.name}: ${error.message}\n${frames}`;
   return error;

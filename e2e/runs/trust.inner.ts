@@ -21,6 +21,17 @@ test('verifies origins', async ({ page, proxy }) => {
   await expect(proxy).toHaveFlow({ error: 'ORIGIN_TLS' });
 });
 
+test.describe('without a proxy', () => {
+  test.use({ proxy: undefined });
+
+  test('goes without', async ({ page, proxy, ignoreHTTPSErrors }) => {
+    expect(proxy).toBeUndefined();
+    expect(ignoreHTTPSErrors).toBe(true);
+    await page.goto(url);
+    await expect(page.locator('body')).toHaveText('in');
+  });
+});
+
 test.describe('ignoreHTTPSErrors', () => {
   test.use({ ignoreHTTPSErrors: true });
 

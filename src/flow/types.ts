@@ -290,6 +290,8 @@ export interface WebSocketData {
    * @throws SluiceError WAIT_TIMEOUT, or WAIT_ENDED if the connection is over, with the messages that were seen
    */
   waitForMessage(match: WebSocketMessageMatch, options?: MessageWait): Promise<WebSocketMessage>;
+  /** Waits until the connection is over, however it ended. @throws SluiceError WAIT_TIMEOUT or WAIT_ENDED */
+  waitForClose(options?: { timeout?: number; signal?: AbortSignal }): Promise<void>;
 }
 
 /** One HTTP exchange. */

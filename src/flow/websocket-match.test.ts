@@ -6,6 +6,9 @@ import type { WebSocketMessageMatch, WebSocketPeer } from './types.js';
 import { WebSocketMessageRecord, WebSocketRecord } from './websocket.js';
 import { compileMessageMatch } from './websocket-match.js';
 
+/** Nobody waits here. */
+const NO_WAITS = { message: () => Promise.reject(), close: () => Promise.reject() };
+
 interface Sample {
   from?: WebSocketPeer;
   injected?: boolean;
@@ -219,9 +222,7 @@ describe('a message in words', () => {
   it('says how a connection was closed', () => {
     const control = { send: () => false };
     const end = (state: Partial<WebSocketRecord>) =>
-      describeClosing(
-        Object.assign(new WebSocketRecord(flow, { stream: false, control }, () => Promise.reject()), state),
-      );
+      describeClosing(Object.assign(new WebSocketRecord(flow, { stream: false, control }, NO_WAITS), state));
     expect(end({})).toBe('open');
     expect(end({ closeCode: 4001, closeReason: 'done', closedBy: 'server', closed: true })).toBe(
       "closed by the server with code 4001 and reason 'done'",

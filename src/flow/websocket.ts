@@ -153,8 +153,11 @@ export interface WebSocketControl {
   send(to: WebSocketPeer, type: 'text' | 'binary', data: Buffer): boolean;
 }
 
-/** Waits for a message on behalf of a test. */
-export type MessageWaiter = (goal: MessageGoal, options: MessageWait) => Promise<WebSocketMessage>;
+/** Waits on behalf of a test. */
+export interface WebSocketWaiter {
+  message(goal: MessageGoal, options: MessageWait): Promise<WebSocketMessage>;
+  close(options: { timeout?: number; signal?: AbortSignal }): Promise<void>;
+}
 
 /** The record of a WebSocket. */
 export class WebSocketRecord implements WebSocketData {
@@ -173,7 +176,7 @@ export class WebSocketRecord implements WebSocketData {
   constructor(
     private readonly owner: MessageOwner,
     setup: { stream: boolean; control: WebSocketControl },
-    private readonly waiter: MessageWaiter,
+    private readonly waiter: WebSocketWaiter,
   ) {
     this.#stream = setup.stream;
     this.#control = setup.control;
@@ -221,7 +224,11 @@ export class WebSocketRecord implements WebSocketData {
   }
 
   waitForMessage(match: WebSocketMessageMatch, options: MessageWait = {}): Promise<WebSocketMessage> {
-    return this.waiter(compileMessageMatch(match, 'waitForMessage', options.from), options);
+    return this.waiter.message(compileMessageMatch(match, 'waitForMessage', options.from), options);
+  }
+
+  waitForClose(options: { timeout?: number; signal?: AbortSignal } = {}): Promise<void> {
+    return this.waiter.close(options);
   }
 
   /** The connection is over: nothing of it is kept. @param limit octets of a message that are stored */

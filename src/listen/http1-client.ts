@@ -305,8 +305,13 @@ export class Http1Client implements ClientStream, Idler {
   }
 
   #peerEnded(): void {
-    if (this.#exchange !== undefined) {
-      this.#exchange.clientGone('the client closed its side of the connection before the exchange was over');
+    const exchange = this.#exchange;
+    if (exchange !== undefined) {
+      const gone = () =>
+        exchange.clientGone('the client closed its side of the connection before the exchange was over');
+      // Of a write over TLS it is told a turn late that it is done: the client may have read it, and left, before.
+      if (exchange.response.ended) setImmediate(() => this.#exchange === exchange && gone());
+      else gone();
     } else if (this.#lingering) {
       this.transport.destroy();
     } else {

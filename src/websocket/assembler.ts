@@ -112,9 +112,9 @@ export class Assembler implements FrameEvents {
     return this.#open === undefined ? undefined : this.#open.fragments.reduce((sum, size) => sum + size, 0);
   }
 
-  /** Looks at octets. @returns how many, as {@link FrameScanner.scan} */
-  read(bytes: Buffer): number {
-    this.#keeper.begin(bytes);
+  /** Looks at octets. @param ours they stay as they are. @returns how many, as {@link FrameScanner.scan} */
+  read(bytes: Buffer, ours = false): number {
+    this.#keeper.begin(bytes, ours);
     return this.scanner.scan(bytes);
   }
 

@@ -78,7 +78,7 @@ export class BufferedLane extends Lane {
   data(bytes: Buffer): void {
     if (this.over || this.closeSeen) return;
     if (this.#held) this.#rest.push(Buffer.from(bytes));
-    else this.#look(bytes);
+    else this.#look(bytes, false);
   }
 
   protected sendOwn(message: OwnMessage): void {
@@ -98,7 +98,8 @@ export class BufferedLane extends Lane {
     this.#reencoding.deflater?.close();
   }
 
-  #look(bytes: Buffer): void {
+  /** @param ours the octets stay as they are: they are no read's any more */
+  #look(bytes: Buffer, ours: boolean): void {
     this.#bytes = bytes;
     this.#from = 0;
     this.#to = 0;
@@ -106,7 +107,7 @@ export class BufferedLane extends Lane {
     const inData = scanner.inFrame && scanner.opcode < 8;
     this.#begin = inData ? 0 : NOWHERE;
     this.#controlBegin = scanner.inFrame && !inData ? 0 : NOWHERE;
-    const looked = this.#assembler.read(bytes);
+    const looked = this.#assembler.read(bytes, ours);
     if (this.over) return;
     const end = looked - scanner.headerHeld;
     if (this.#begin !== NOWHERE && !this.#held) this.#wire.push(this.#assembler.keep(this.#begin, end));
@@ -116,8 +117,8 @@ export class BufferedLane extends Lane {
     if (looked === bytes.length || this.closeSeen) return;
     // It was held; and may have been let go at once.
     const rest = bytes.subarray(looked);
-    if (this.#held) this.#rest.unshift(Buffer.from(rest));
-    else this.#look(rest);
+    if (this.#held) this.#rest.unshift(ours ? rest : Buffer.from(rest));
+    else this.#look(rest, ours);
   }
 
   #dataStart(at: number): void {
@@ -196,9 +197,10 @@ export class BufferedLane extends Lane {
     this.events.messageDone(record);
     if (!this.#held || this.over) return;
     this.#held = false;
-    const rest = Buffer.concat(this.#rest);
+    const [first] = this.#rest;
+    const rest = this.#rest.length === 1 ? first : Buffer.concat(this.#rest);
     this.#rest = [];
-    if (rest.length > 0) this.#look(rest);
+    if (rest !== undefined && rest.length > 0) this.#look(rest, true);
     if (!this.#held) this.unpause(MESSAGE_HELD);
   }
 

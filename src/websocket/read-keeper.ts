@@ -5,6 +5,7 @@
 export class ReadKeeper {
   #bytes: Buffer = Buffer.alloc(0);
   #copy: Buffer | undefined;
+  #ours = false;
 
   /**
    * @param recycled whether the buffers of reads are used again
@@ -15,8 +16,9 @@ export class ReadKeeper {
     private readonly sparing: boolean,
   ) {}
 
-  /** What is kept from now on is of these octets. */
-  begin(bytes: Buffer): void {
+  /** What is kept from now on is of these octets. @param ours they stay as they are, whatever reads do */
+  begin(bytes: Buffer, ours = false): void {
+    this.#ours = ours;
     this.#bytes = bytes;
     this.#copy = undefined;
   }
@@ -27,7 +29,7 @@ export class ReadKeeper {
     if (this.sparing && (end - start) * 2 < bytes.length) {
       return { bytes: Buffer.from(bytes.subarray(start, end)), at: 0 };
     }
-    if (!this.recycled) return { bytes, at: start };
+    if (!this.recycled || this.#ours) return { bytes, at: start };
     this.#copy ??= Buffer.from(bytes);
     return { bytes: this.#copy, at: start };
   }

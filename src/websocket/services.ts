@@ -1,6 +1,6 @@
 import type { FlowRecord } from '../flow/flow.js';
 import type { AnsweredFlow, WebSocketMessage } from '../flow/types.js';
-import type { MessageWaiter } from '../flow/websocket.js';
+import type { WebSocketWaiter } from '../flow/websocket.js';
 import type { ResolvedOptions } from '../options.js';
 import type { WebSocketSession } from './session.js';
 
@@ -16,8 +16,8 @@ export interface WebSocketServices {
   runHook(hook: 'websocketStart' | 'websocketEnd', flow: FlowRecord): Promise<void> | undefined;
   runMessageHook(flow: FlowRecord & AnsweredFlow, message: WebSocketMessage): Promise<void> | undefined;
   happened(flow: FlowRecord, moment: WebSocketMoment): void;
-  /** What `websocket.waitForMessage` of this flow asks. */
-  messageWaiter(flow: FlowRecord): MessageWaiter;
+  /** What the waits of this flow's WebSocket ask. */
+  webSocketWaiter(flow: FlowRecord): WebSocketWaiter;
   /** Something of the test's own threw. */
   problem(thrown: unknown): void;
 }

@@ -47,7 +47,7 @@ export class WebSocketSession implements WebSocketControl {
   begin(): void {
     const { flow, services } = this;
     const stream = services.options.streamWebsockets;
-    flow.websocket = new WebSocketRecord(flow, { stream, control: this }, services.messageWaiter(flow));
+    flow.websocket = new WebSocketRecord(flow, { stream, control: this }, services.webSocketWaiter(flow));
     services.sessions.add(this);
   }
 

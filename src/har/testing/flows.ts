@@ -151,7 +151,7 @@ function webSocket(spec: SocketSpec, start: number): WebSocketData {
   const record = new WebSocketRecord(
     owner,
     { stream: spec.stream ?? false, control: { send: refuse } },
-    async () => refuse(),
+    { message: async () => refuse(), close: async () => refuse() },
   );
   for (const { data, dropped, kept, ...facts } of spec.messages ?? []) {
     const bytes = Buffer.from(data);
