@@ -10,6 +10,7 @@ const FLOORS = [
   ['exchange'],
   ['origin'],
   ['websocket'],
+  ['http2'],
   ['http1', 'tcp', 'har', 'tls'],
   ['stream'],
   ['flow'],

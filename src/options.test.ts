@@ -23,6 +23,7 @@ const REFUSED: { [K in keyof ProxyOptions]-?: unknown[] } = {
   maxStoredMessageSize: ['64kb', -1, null],
   streamContentTypes: ['text/event-stream', [1], null],
   bodySizeLimit: ['3mb', -1],
+  http2: ['true', 1, null],
   digest: ['sha1', true, null],
   hosts: [
     [],

@@ -36,6 +36,8 @@ export interface ProxyOptions {
   streamContentTypes?: string[];
   /** The largest body that is buffered; a larger one fails the exchange: 413, or as `originErrors` says. Default: no limit. */
   bodySizeLimit?: Size;
+  /** Whether HTTP/2 is spoken, to clients where their origin does. Default `true`. */
+  http2?: boolean;
   /** The digest kept of bodies. Default `'sha256'`; `false` keeps none and is faster. */
   digest?: 'sha256' | false;
   /** Sends a name's traffic elsewhere; URL, Host, SNI and certificate stay. `{ 'app.test': '127.0.0.1:3000' }` */
@@ -62,6 +64,7 @@ export interface ResolvedOptions {
   maxStoredMessageSize: number;
   streamContentTypes: string[];
   bodySizeLimit: number;
+  http2: boolean;
   digest: 'sha256' | false;
   hosts: Record<string, string>;
   originErrors: 'respond' | 'abort';
@@ -202,6 +205,7 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     read: (v) => (isStrings(v) ? v.map((type) => type.toLowerCase()) : undefined),
   },
   bodySizeLimit: size(Number.POSITIVE_INFINITY, 'the largest body that is buffered'),
+  http2: oneOf<boolean>(true, [true, false], 'speak HTTP/2, to clients where their origin does'),
   digest: oneOf<'sha256' | false>('sha256', ['sha256', false], 'the digest kept of bodies'),
   hosts: {
     default: {},

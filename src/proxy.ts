@@ -332,6 +332,7 @@ export class RecordingProxy implements AsyncDisposable {
         return this.#isSelf(authority.host, authority.port);
       },
       isOwnConnection: (port) => this.#origins.isOwnPort(port),
+      spokenBy: (route) => this.#origins.spokenBy(route),
       dial: (route) => this.#origins.dial(route),
       refused: (client, error, head) => this.#refused(client, error, head),
       clientConnected: (client) => this.#tell('clientConnect', client),

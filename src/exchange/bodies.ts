@@ -14,7 +14,7 @@ import { Taps } from '../stream/taps.js';
 import { LengthBrokenError, TransformedBody } from '../stream/transformed-body.js';
 import { isLengthKept } from '../stream/transforms.js';
 import type { Exchange } from './exchange.js';
-import { streamedFraming } from './framing.js';
+import { type Receiver, streamedFraming } from './framing.js';
 
 /** The length a body states before it comes. */
 export function lengthOf(framing: Framing): number | undefined {
@@ -32,7 +32,7 @@ export function collectBody(
   receiver: CollectReceiver,
 ): CollectedBody {
   const { options } = exchange.services;
-  const unknown = framing.kind === 'chunked' || framing.kind === 'close';
+  const unknown = framing.kind !== 'none' && framing.kind !== 'length';
   const mayOutgrow = unknown && !message.streamRefused && exchange.answer === undefined;
   const limits = {
     refuseOver: options.bodySizeLimit,
@@ -62,18 +62,14 @@ function bufferedTaps(message: MessageRecord, options: ResolvedOptions): Taps | 
 }
 
 /** The framing that a streamed message leaves with. */
-export function framingOf(
-  message: MessageRecord,
-  received: Framing,
-  receiver: { mayChunk: boolean; mayClose: boolean },
-): Framing['kind'] {
+export function framingOf(message: MessageRecord, received: Framing, receiver: Receiver): Framing['kind'] {
   const { stream } = message;
   const transformed = typeof stream === 'function';
-  return streamedFraming(received, {
-    transformed,
-    keepsLength: transformed && isLengthKept(stream),
-    ...receiver,
-  });
+  return streamedFraming(
+    received,
+    { transformed, keepsLength: transformed && isLengthKept(stream) },
+    receiver,
+  );
 }
 
 export type StreamedBody = RelayedBody | TransformedBody;

@@ -5,6 +5,7 @@
 import type { Headers } from '../flow/headers.js';
 import type { ClientInfo } from '../flow/types.js';
 import type { Framing } from '../http1/head.js';
+import type { StreamReset } from '../http2/reset.js';
 import type { Detached, WholeBody, Written } from '../origin/stream.js';
 import type { BodyOutlet, BodySource } from '../stream/body.js';
 
@@ -19,7 +20,7 @@ export interface OutgoingResponse {
 /** Where a request comes from and its response goes. */
 export interface ClientStream extends BodySource {
   readonly info: ClientInfo;
-  /** A 1.0 client never gets chunks or interim responses. */
+  /** A `1.0` client never gets chunks or interim responses; `2.0` has frames. */
   readonly version: string;
   /** Relays an interim response. */
   informational(status: number, statusText: string, headers: Headers, version?: string): void;
@@ -29,8 +30,9 @@ export interface ClientStream extends BodySource {
   done(keepAlive: boolean): void;
   /**
    * Ends the connection in the middle: `short` lets go out what was written, `reset` too but ends with RST, where an
-   * orderly close could be taken for the end of a body, and `now` drops it.
+   * orderly close could be taken for the end of a body, and `now` drops it. A stream of HTTP/2 is reset instead, with
+   * the code of `cause` if that is a {@link StreamReset}.
    */
-  cut(how: 'short' | 'reset' | 'now'): void;
+  cut(how: 'short' | 'reset' | 'now', cause?: unknown): void;
   detach(): Detached;
 }

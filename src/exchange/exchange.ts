@@ -158,25 +158,25 @@ export class Exchange implements FlowControl {
     this.request.abort(flow.error);
     this.response.abort(flow.error);
     this.origin?.cut();
-    this.#tellClient(code, message, tell);
+    this.#tellClient(code, message, cause, tell);
     if (OWN_PROBLEMS.has(code)) this.services.problem(cause ?? new Error(message));
     this.#settle();
     this.#runErrorHook();
   }
 
-  #tellClient(code: FlowErrorCode, message: string, tell: ClientTold | undefined): void {
+  #tellClient(code: FlowErrorCode, message: string, cause: unknown, tell: ClientTold | undefined): void {
     const { client, response } = this;
     if (tell === 'cut' || CUTS.has(code)) {
-      client.cut('now');
+      client.cut('now', cause);
     } else if (response.ended) {
       // The client has its response; only its upload could not be passed on.
       client.done(false);
     } else if (response.headSent) {
-      client.cut(response.closeDelimited ? 'reset' : 'short');
+      client.cut(response.closeDelimited ? 'reset' : 'short', cause);
     } else {
       const answer = failureResponse(code, message, tell, this.services.options.originErrors);
       if (answer === undefined) {
-        client.cut('now');
+        client.cut('now', cause);
       } else {
         client.respondWhole(answer.head, answer.body, () => undefined);
         client.done(false);

@@ -8,6 +8,10 @@ import type { Framing } from '../http1/head.js';
 /** Makes Content-Length and Transfer-Encoding say what `framing` is. An agreeing head is left as it is. */
 export function enforceFraming(headers: Headers, framing: Framing['kind'], length: number | undefined): void {
   switch (framing) {
+    case 'frames':
+      headers.delete('content-length');
+      headers.delete('transfer-encoding');
+      break;
     case 'chunked':
       headers.delete('content-length');
       if (!/(?:^|,)\s*chunked\s*$/i.test(headers.get('transfer-encoding') ?? '')) {
@@ -35,19 +39,31 @@ export function removeBodyFields(headers: Headers): void {
   if (Number(headers.get('content-length') ?? 0) !== 0) headers.delete('content-length');
 }
 
+/** What a receiver can read of a body whose length is not known beforehand. */
+export interface Receiver {
+  /** It speaks HTTP/2. */
+  frames: boolean;
+  mayChunk: boolean;
+  mayClose: boolean;
+}
+
 /** The framing of a streamed message as it leaves. */
 export function streamedFraming(
   received: Framing,
-  wishes: { transformed: boolean; keepsLength: boolean; mayChunk: boolean; mayClose: boolean },
+  message: { transformed: boolean; keepsLength: boolean },
+  receiver: Receiver,
 ): Framing['kind'] {
-  const lengthUnknown = wishes.mayChunk || !wishes.mayClose ? 'chunked' : 'close';
+  const chunked = receiver.mayChunk || !receiver.mayClose ? 'chunked' : 'close';
+  const lengthUnknown = receiver.frames ? 'frames' : chunked;
   switch (received.kind) {
+    case 'none':
+      return 'none';
     case 'length':
-      return wishes.transformed && !wishes.keepsLength ? lengthUnknown : 'length';
-    case 'chunked':
-      return lengthUnknown;
+      return message.transformed && !message.keepsLength ? lengthUnknown : 'length';
+    case 'close':
+      return receiver.frames ? 'frames' : 'close';
     default:
-      return received.kind;
+      return lengthUnknown;
   }
 }
 

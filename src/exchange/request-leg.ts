@@ -108,11 +108,13 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
   }
 
   /**
-   * The origin closed a connection that had served before, without a word: the request is sent once more if that is
-   * safe. Returns whether it is.
+   * The origin closed a connection that had served before, without a word, or refused the request: it is sent once more
+   * if that is safe. Returns whether it is.
+   * @param untouched the origin has certainly not begun to serve it
    */
-  retry(): boolean {
-    if (this.#retried || this.#whole === undefined || !IDEMPOTENT.has(this.#message.method)) return false;
+  retry(untouched: boolean): boolean {
+    if (this.#retried || this.#whole === undefined) return false;
+    if (!untouched && !IDEMPOTENT.has(this.#message.method)) return false;
     this.#retried = true;
     // What else becomes of the one that was lost is nobody's concern.
     this.exchange.origin?.cut();
@@ -178,7 +180,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
       return;
     }
     const { transfer } = message;
-    const head = this.#outgoing(this.#wholeFraming(whole), whole.bytes.length);
+    const head = this.#outgoing(this.#wholeFraming(whole, origin), whole.bytes.length);
     message.headSent = true;
     this.#goTo(origin);
     origin.sendWhole(head, whole, (error) => {
@@ -204,8 +206,16 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
     origin.attach(exchange.response);
   }
 
-  #wholeFraming(whole: WholeBody): OutgoingRequest['framing'] {
+  #wholeFraming(whole: WholeBody, origin: OriginStream): OutgoingRequest['framing'] {
     const { framing } = this.exchange.head;
+    if (origin.http2 === true) {
+      const unknown = framing.kind === 'frames' || framing.kind === 'chunked';
+      return unknown && !this.#message.bodyEdited
+        ? 'frames'
+        : framing.kind === 'none' && whole.bytes.length === 0
+          ? 'none'
+          : 'length';
+    }
     if (framing.kind === 'chunked' || whole.trailers !== undefined) return 'chunked';
     return whole.bytes.length === 0 && framing.kind === 'none' ? 'none' : 'length';
   }
@@ -231,7 +241,8 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
     const { exchange } = this;
     const message = this.#message;
     const received = exchange.head.framing;
-    const framing = framingOf(message, received, { mayChunk: true, mayClose: false });
+    const receiver = { frames: origin.http2 === true, mayChunk: true, mayClose: false };
+    const framing = framingOf(message, received, receiver);
     const head = this.#outgoing(framing, lengthOf(received));
     this.#goTo(origin);
     message.headSent = true;

@@ -3,6 +3,7 @@ import type { Headers } from '../flow/headers.js';
 import { ResponseRecord } from '../flow/message.js';
 import { now } from '../flow/transfer.js';
 import { hasToken, type ResponseHead } from '../http1/head.js';
+import { REFUSED_STREAM, StreamReset } from '../http2/reset.js';
 import type { OriginEvents, OriginStream, WholeBody } from '../origin/stream.js';
 import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
 import type { CollectedBody, CollectReceiver } from '../stream/collected-body.js';
@@ -151,9 +152,13 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
       if (!exchange.flow.request.complete) this.#failure = () => exchange.fail(code, message, cause);
       return;
     }
+    if (this.#head === undefined && cause instanceof StreamReset && cause.code === REFUSED_STREAM) {
+      // RFC 9113 section 8.7: it has not been processed.
+      if (exchange.request.retry(true)) return;
+    }
     const stale = exchange.origin?.info?.reused === true && exchange.origin.unanswered === true;
     if (this.#head === undefined && stale && code === 'ORIGIN_CLOSED') {
-      if (exchange.request.retry()) return;
+      if (exchange.request.retry(false)) return;
       // The client must not take this for the origin's word: it can try again itself, as it would without a proxy.
       exchange.fail(code, `${message}; the request could not be sent again`, cause, 'cut');
       return;
@@ -244,6 +249,7 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
       }
       return 'none';
     }
+    if (this.#frames) return received === 'length' || response.bodyEdited ? 'length' : 'frames';
     if (received === 'chunked' || whole.trailers !== undefined)
       return this.#mayChunk(response) ? 'chunked' : 'length';
     if (received === 'close' && !response.bodyEdited) return 'close';
@@ -256,6 +262,11 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
     return this.exchange.head.method === 'HEAD' || response.status === 204 || response.status === 304;
   }
 
+  /** The client speaks HTTP/2. */
+  get #frames(): boolean {
+    return this.exchange.client.version === '2.0';
+  }
+
   #mayChunk(response: ResponseRecord): boolean {
     return this.exchange.client.version !== '1.0' && response.httpVersion !== '1.0';
   }
@@ -265,7 +276,7 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
     const { origin } = exchange;
     if (origin === undefined) throw new Error('a response without an origin');
     response.bodyStatus = 'streamed';
-    const receiver = { mayChunk: this.#mayChunk(response), mayClose: true };
+    const receiver = { frames: this.#frames, mayChunk: this.#mayChunk(response), mayClose: true };
     const framing = framingOf(response, head.framing, receiver);
     const outlet = exchange.client.respond(this.#outgoing(response, framing, lengthOf(head.framing)));
     const way = { source: origin, received: head.framing, outlet, framing };
@@ -291,7 +302,7 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
       response.bodySent = true;
       this.ended = true;
       const edited = response.trailers !== end.trailers;
-      if (edited && this.#framing !== 'chunked')
+      if (edited && this.#framing !== 'chunked' && !this.#frames)
         exchange.flow.warn(
           'response.trailers were assigned to a streamed body without chunks: they have no place',
         );
@@ -320,7 +331,7 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
     enforceFraming(response.headers, framing, length);
     const connection = response.headers.get('connection');
     const closes = framing === 'close' || hasToken(connection, 'close');
-    const bothPersist = client.version === '1.1' && response.httpVersion === '1.1';
+    const bothPersist = client.version !== '1.0' && response.httpVersion !== '1.0';
     this.clientKeepsAlive = !closes && (bothPersist || hasToken(connection, 'keep-alive'));
     this.headSent = true;
     this.#framing = framing;

@@ -8,7 +8,7 @@ import { Headers, lowerCaseName, trimmed } from '../flow/headers.js';
 export class ProtocolError extends Error {
   constructor(
     message: string,
-    readonly status: 400 | 413 | 431 | 505 = 400,
+    readonly status: 400 | 405 | 413 | 431 | 505 = 400,
   ) {
     super(message);
     this.name = 'ProtocolError';
@@ -20,11 +20,13 @@ export type Framing =
   | { kind: 'none' }
   | { kind: 'length'; length: number }
   | { kind: 'chunked' }
+  /** Until the stream ends, of HTTP/2 without Content-Length. */
+  | { kind: 'frames' }
   /** Until the connection closes; responses only. */
   | { kind: 'close' };
 
 interface Head {
-  /** `1.0` or `1.1`. */
+  /** `1.0` or `1.1`; of a stream of HTTP/2 `2.0`. */
   version: string;
   headers: Headers;
   framing: Framing;

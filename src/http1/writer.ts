@@ -23,12 +23,17 @@ export function requestHead(
   headers: Headers,
   extra = '',
 ): string {
-  return `${method} ${target} HTTP/${version}\r\n${headers.toWire()}${extra}\r\n`;
+  return `${method} ${target} HTTP/${versionOnWire(version)}\r\n${headers.toWire()}${extra}\r\n`;
 }
 
 /** The head of a response as it goes out, latin1. The reason phrase may be empty; its space stays (RFC 9112 section 4). */
 export function responseHead(status: number, statusText: string, version: string, headers: Headers): string {
-  return `HTTP/${version} ${status} ${statusText}\r\n${headers.toWire()}\r\n`;
+  return `HTTP/${versionOnWire(version)} ${status} ${statusText}\r\n${headers.toWire()}\r\n`;
+}
+
+/** What came by HTTP/2 leaves as 1.1. */
+function versionOnWire(version: string): string {
+  return version === '2.0' ? '1.1' : version;
 }
 
 /** Writes a body onto an HTTP/1 connection. */

@@ -1,5 +1,5 @@
 import type { ClientStream, OutgoingResponse } from '../exchange/client-stream.js';
-import { Exchange } from '../exchange/exchange.js';
+import type { Exchange } from '../exchange/exchange.js';
 import { plainResponse } from '../exchange/failure.js';
 import type { Headers } from '../flow/headers.js';
 import { ProtocolError, type RequestHead } from '../http1/head.js';
@@ -11,7 +11,9 @@ import type { Idler } from '../tcp/idle-watch.js';
 import type { RelayEnd } from '../tcp/relay.js';
 import type { Transport } from '../tcp/transport.js';
 import type { ClientRecord } from './client-info.js';
+import { openExchange, startExchange } from './opening.js';
 import type { ListenServices } from './services.js';
+import { sniff } from './sniff.js';
 import { type Authority, formatAuthority, locate, parseAuthority } from './target.js';
 
 const EMPTY = Buffer.alloc(0);
@@ -46,6 +48,7 @@ export class Http1Client implements ClientStream, Idler {
   /**
    * @param tunnel the CONNECT authority, inside a tunnel
    * @param onConnect takes over when the client asks for a tunnel
+   * @param onHttp2 takes over when the client turns out to speak HTTP/2
    */
   constructor(
     private readonly transport: Transport,
@@ -53,6 +56,7 @@ export class Http1Client implements ClientStream, Idler {
     private readonly services: ListenServices,
     private readonly tunnel: Authority | undefined,
     private readonly onConnect: (authority: Authority, detached: RelayEnd) => void,
+    private readonly onHttp2?: (detached: RelayEnd) => void,
   ) {
     this.#parser = new RequestParser({
       head: (head) => this.#head(head),
@@ -184,7 +188,9 @@ export class Http1Client implements ClientStream, Idler {
       consumed = this.#parser.execute(bytes);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#refuse(error, Buffer.concat([this.#begun, bytes.subarray(0, FIRST_LINE)]));
+      const whole = Buffer.concat([this.#begun, bytes]);
+      if (this.onHttp2 !== undefined && sniff(whole) === 'http2') this.#switchToHttp2(whole);
+      else this.#refuse(error, whole.subarray(0, FIRST_LINE));
       return;
     }
     this.#begun = this.#parser.midHead ? this.#keptOf(bytes) : EMPTY;
@@ -196,6 +202,11 @@ export class Http1Client implements ClientStream, Idler {
     } else if (!this.#detached && !this.#lingering && rest.length > 0) {
       this.#keep(rest);
     }
+  }
+
+  #switchToHttp2(rest: Buffer): void {
+    const { transport } = this.detach();
+    this.onHttp2?.({ ...transport.detach(), rest });
   }
 
   #keptOf(bytes: Buffer): Buffer {
@@ -229,18 +240,8 @@ export class Http1Client implements ClientStream, Idler {
       this.#answerForSelf(head);
       return;
     }
-    this.#exchange = new Exchange(this.services, this, head, {
-      id: this.services.nextId(),
-      ...where,
-      pin: this.#pin,
-    });
-    if (this.services.isOwnConnection(this.info.port)) {
-      const loop = `${where.url} came back to this proxy through a connection of its own`;
-      this.services.started(this.#exchange.flow);
-      this.#exchange.fail('PROXY_LOOP', loop);
-      return;
-    }
-    this.#exchange.start();
+    this.#exchange = openExchange(this.services, this, head, { ...where, pin: this.#pin });
+    startExchange(this.services, this.#exchange);
   }
 
   /** Refuses a tunnel to the proxy itself. */

@@ -15,14 +15,17 @@ const MAX_SERVERS = 200;
  * TLSSocket never gets out of its connecting state.
  */
 export class Interceptor {
-  /** By the name used when a client sends none, as it does for an address. */
+  /** By what they offer, and the name used when a client sends none, as it does for an address. */
   readonly #servers = new Map<string, tls.Server>();
   readonly #waiting = new Map<string, Waiting>();
 
   constructor(private readonly ca: CertificateAuthority) {}
 
-  /** @throws Error when the handshake fails */
-  intercept(socket: Socket, host: string): Promise<tls.TLSSocket> {
+  /**
+   * @param http2 whether HTTP/2 is offered, before HTTP/1.1
+   * @throws Error when the handshake fails
+   */
+  intercept(socket: Socket, host: string, http2: boolean): Promise<tls.TLSSocket> {
     return new Promise((resolve, reject) => {
       const id = peerOf(socket);
       const gone = () =>
@@ -37,18 +40,19 @@ export class Interceptor {
         failed: (error) => settle(() => reject(error)),
       });
       socket.once('close', gone);
-      this.#serverFor(host).emit('connection', socket);
+      this.#serverFor(host, http2).emit('connection', socket);
     });
   }
 
-  #serverFor(host: string): tls.Server {
-    const known = this.#servers.get(host);
+  #serverFor(host: string, http2: boolean): tls.Server {
+    const key = `${http2} ${host}`;
+    const known = this.#servers.get(key);
     if (known !== undefined) return known;
     if (this.#servers.size >= MAX_SERVERS) this.#servers.clear();
     const fallback = this.ca.credentialsFor(host);
     const server = tls.createServer({
       ...fallback,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       SNICallback: (name, done) => {
         try {
           done(null, this.ca.contextFor(name));
@@ -63,7 +67,7 @@ export class Interceptor {
       this.#waiting.get(peerOf(secure))?.failed(error);
       secure.destroy();
     });
-    this.#servers.set(host, server);
+    this.#servers.set(key, server);
     return server;
   }
 }

@@ -3,17 +3,18 @@ import type { RelayEnd } from '../tcp/relay.js';
 import { Transport } from '../tcp/transport.js';
 import { ClientRecord } from './client-info.js';
 import { Http1Client } from './http1-client.js';
+import { Http2Client } from './http2-client.js';
 import { Interceptor } from './interceptor.js';
 import { listen } from './port.js';
 import type { ListenServices } from './services.js';
 import type { Authority } from './target.js';
-import { Tunnel } from './tunnel.js';
+import { type HttpClient, Tunnel } from './tunnel.js';
 
 /** The port that clients connect to, and every connection that came in by it. */
 export class Listener {
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
-  readonly #clients = new Set<Http1Client>();
+  readonly #clients = new Set<HttpClient>();
   #interceptor: Interceptor | undefined;
 
   constructor(private readonly services: ListenServices) {
@@ -38,6 +39,7 @@ export class Listener {
   }
 
   #accept(socket: net.Socket): void {
+    const { services } = this;
     const client = new ClientRecord(socket);
     this.#sockets.add(socket);
     this.services.clientConnected(client);
@@ -54,12 +56,19 @@ export class Listener {
         this.#clients.delete(http);
         this.#tunnel(socket, client, authority, detached);
       },
+      services.options.http2
+        ? ({ rest }) => {
+            this.#clients.delete(http);
+            socket.unshift(rest);
+            this.#watch(new Http2Client(socket, client, services, undefined), socket);
+          }
+        : undefined,
     );
     this.#watch(http, socket);
     http.begin(Buffer.alloc(0));
   }
 
-  #watch(http: Http1Client, socket: net.Socket): void {
+  #watch(http: HttpClient, socket: net.Socket): void {
     this.#clients.add(http);
     socket.once('close', () => this.#clients.delete(http));
   }

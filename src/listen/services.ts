@@ -15,6 +15,8 @@ export interface ListenServices extends ExchangeServices {
   isSelf(host: string): boolean;
   /** Whether a client's port is the near end of a connection this proxy made. */
   isOwnConnection(port: number): boolean;
+  /** What an origin speaks when it has the choice. @throws OriginFailure */
+  spokenBy(route: Route): Promise<'h2' | 'http/1.1'>;
   /** A connection for a raw tunnel. @throws OriginFailure */
   dial(route: Route): Promise<Dialled>;
   /** A request was refused before there was an exchange. */

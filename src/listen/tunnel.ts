@@ -4,8 +4,10 @@ import type { Dialled } from '../origin/connect.js';
 import { OriginFailure, type Route } from '../origin/origins.js';
 import { type RelayEnd, relay } from '../tcp/relay.js';
 import { Transport } from '../tcp/transport.js';
+import { readClientHello } from '../tls/client-hello.js';
 import type { ClientRecord } from './client-info.js';
 import { Http1Client } from './http1-client.js';
+import { Http2Client } from './http2-client.js';
 import type { Interceptor } from './interceptor.js';
 import type { ListenServices } from './services.js';
 import { sniff } from './sniff.js';
@@ -13,8 +15,17 @@ import { type Authority, formatAuthority } from './target.js';
 
 /** How long a client may be silent before the origin is given a chance to speak first, in milliseconds. */
 const SILENCE = 300;
+const NOTHING = Buffer.alloc(0);
+/** How long a client may take from one part of its TLS hello to the next, in milliseconds. */
+const HELLO_TIMEOUT = 30_000;
 /** What is read to find out what a client speaks. */
 const MAX_SNIFFED = 64;
+
+/** A client's connection, whatever HTTP is spoken over it. */
+export interface HttpClient {
+  /** Ends the exchanges in flight and the connection. */
+  close(): void;
+}
 
 export interface TunnelSetup {
   client: ClientRecord;
@@ -24,7 +35,7 @@ export interface TunnelSetup {
   /** The TCP socket of the client. */
   raw: Socket;
   /** Takes charge of the client's HTTP connection. */
-  onClient(client: Http1Client): void;
+  onClient(client: HttpClient): void;
 }
 
 /**
@@ -53,6 +64,7 @@ export class Tunnel {
       origin?.destroy();
       if (spoken === 'tls' && !this.setup.client.tls) this.#intercept(socket, seen);
       else if (spoken === 'http1') this.#serve(socket, seen);
+      else if (spoken === 'http2' && this.setup.services.options.http2) this.#serveHttp2(socket, seen);
       else this.#pass(socket, seen);
       return true;
     };
@@ -95,21 +107,71 @@ export class Tunnel {
     socket.resume();
   }
 
+  /** Takes the TLS off, once it is known what to offer. */
   #intercept(socket: Socket, rest: Buffer): void {
+    const hello = readClientHello(rest);
+    if (hello === undefined) {
+      this.#readOn(socket, rest);
+      return;
+    }
+    socket.unshift(rest);
+    const { services, authority } = this.setup;
+    if (!services.options.http2 || !hello.protocols.includes('h2')) {
+      this.#handshake(socket, false);
+      return;
+    }
+    // The client sees what the origin speaks: that of HTTP/1.1 has limits of its own in browsers.
+    const serverName = hello.serverName ?? authority.host;
+    services.spokenBy({ tls: true, ...authority, serverName, http2: true }).then(
+      (spoken) => this.#handshake(socket, spoken === 'h2'),
+      // Why it can't be reached is told by the request's own attempt.
+      () => this.#handshake(socket, true),
+    );
+  }
+
+  /** Waits for more of a client's hello. */
+  #readOn(socket: Socket, rest: Buffer): void {
+    const stop = () => {
+      clearTimeout(timer);
+      socket.off('data', read).off('end', ended).off('close', ended);
+      socket.pause();
+    };
+    const read = (more: Buffer) => {
+      stop();
+      this.#intercept(socket, Buffer.concat([rest, more]));
+    };
+    const fail = (why: string) => {
+      stop();
+      this.#failed(new Error(`the client ${why} in the middle of its TLS hello`));
+      socket.destroy();
+    };
+    const ended = () => fail('closed the connection');
+    const timer = setTimeout(() => fail('stopped'), HELLO_TIMEOUT);
+    socket.on('data', read).on('end', ended).on('close', ended);
+    socket.resume();
+  }
+
+  #handshake(socket: Socket, http2: boolean): void {
     const { client, interceptor, authority } = this.setup;
-    if (rest.length > 0) socket.unshift(rest);
-    interceptor.intercept(socket, authority.host).then(
+    interceptor.intercept(socket, authority.host, http2).then(
       (secure) => {
         client.tls = true;
         if (typeof secure.servername === 'string' && secure.servername !== '') client.sni = secure.servername;
         secure.on('error', (error) => this.#failed(error));
-        this.#listen(secure, Buffer.alloc(0));
+        if (secure.alpnProtocol === 'h2') this.#serveHttp2(secure, NOTHING);
+        else this.#listen(secure, NOTHING);
       },
       (error: unknown) => {
         this.#failed(error);
         socket.destroy();
       },
     );
+  }
+
+  #serveHttp2(socket: Socket, rest: Buffer): void {
+    const { client, services, authority } = this.setup;
+    if (rest.length > 0) socket.unshift(rest);
+    this.setup.onClient(new Http2Client(socket, client, services, authority));
   }
 
   #serve(socket: Socket, rest: Buffer): void {

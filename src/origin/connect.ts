@@ -14,6 +14,8 @@ export interface Dialled {
   buffers?: ReadBuffers;
   /** Octets that came already. */
   rest?: Buffer;
+  /** What was agreed on in TLS; absent if nothing was. */
+  alpn?: string;
 }
 
 /** What is told of a socket as soon as there is one, so that it can be closed at any time. */
@@ -25,8 +27,10 @@ export function connectTcp(target: {
   port: number;
   timeout: number;
   onSocket: OnSocket;
+  /** The socket's reads are taken by node:http2, or go through TLS. */
+  plainReads?: boolean;
 }): Promise<Dialled> {
-  const buffers = new ReadBuffers();
+  const buffers = target.plainReads === true ? undefined : new ReadBuffers();
   const socket = net.connect({
     host: target.host,
     port: target.port,
@@ -34,20 +38,20 @@ export function connectTcp(target: {
     autoSelectFamily: true,
     noDelay: true,
     allowHalfOpen: true,
-    onread: buffers.onread,
+    ...(buffers === undefined ? {} : { onread: buffers.onread }),
   });
   target.onSocket(socket);
   return settled(socket, 'connect', target.timeout, 'ORIGIN_UNREACHABLE').then(() => ({
     socket,
     raw: socket,
-    buffers,
+    ...(buffers === undefined ? {} : { buffers }),
   }));
 }
 
 /** Speaks TLS over a connection. @throws OriginFailure ORIGIN_TLS or ORIGIN_TIMEOUT */
 export async function connectTls(
   over: Dialled,
-  wishes: { serverName: string; verify: boolean; ca: string[]; timeout: number },
+  wishes: { serverName: string; verify: boolean; ca: string[]; timeout: number; alpn: readonly string[] },
 ): Promise<Dialled> {
   const isAddress = net.isIP(wishes.serverName) !== 0;
   const socket = tls.connect({
@@ -55,12 +59,13 @@ export async function connectTls(
     socket: over.socket,
     host: wishes.serverName,
     servername: isAddress ? '' : wishes.serverName,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [...wishes.alpn],
     rejectUnauthorized: wishes.verify,
     ...(wishes.ca.length === 0 ? {} : { secureContext: contextTrusting(wishes.ca) }),
   });
   await settled(socket, 'secureConnect', wishes.timeout, 'ORIGIN_TLS');
-  return { socket, raw: over.raw };
+  const { alpnProtocol } = socket;
+  return { socket, raw: over.raw, ...(typeof alpnProtocol === 'string' ? { alpn: alpnProtocol } : {}) };
 }
 
 const contexts = new WeakMap<string[], tls.SecureContext>();

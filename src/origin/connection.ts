@@ -107,7 +107,7 @@ export class OriginConnection implements OriginStream, Idler {
   /** Takes an idle connection into use. */
   take(): void {
     this.setup.idleWatch.stop(this);
-    if (!this.info.reused) this.info = { ...this.info, reused: true };
+    if (!this.info.reused && this.#served > 0) this.info = { ...this.info, reused: true };
   }
 
   attach(events: OriginEvents): void {
@@ -168,6 +168,12 @@ export class OriginConnection implements OriginStream, Idler {
     this.#parser.next();
     this.setup.idleWatch.start(this, Math.min(this.#keepAliveMs, this.setup.idleTimeout));
     if (!this.#pinned) this.setup.onIdle(this);
+  }
+
+  /** Offers a connection that has not served yet to whoever needs one. */
+  keep(): void {
+    this.setup.idleWatch.start(this, this.setup.idleTimeout);
+    this.setup.onIdle(this);
   }
 
   /** It has been idle for too long. */

@@ -5,7 +5,9 @@ import type { IdleWatch } from '../tcp/idle-watch.js';
 import { connectTcp, connectTls, type Dialled } from './connect.js';
 import { OriginConnection } from './connection.js';
 import { HostMap } from './hosts.js';
-import type { ConnectionPin } from './stream.js';
+import { Http2Origin } from './http2-origin.js';
+import { Http2Pool } from './http2-pool.js';
+import type { ConnectionPin, OriginStream } from './stream.js';
 import { UpstreamRoute } from './upstream.js';
 
 /** Where a request's octets go. */
@@ -17,6 +19,8 @@ export interface Route {
   serverName: string;
   /** A chained proxy must not look into what passes, as it would into plain requests: set for WebSocket handshakes. */
   opaque?: boolean;
+  /** The client speaks HTTP/2: the origin is asked whether it does. */
+  http2?: boolean;
 }
 
 /** Why no connection to an origin could be had. */
@@ -39,6 +43,9 @@ interface Hop {
   upstream: boolean;
 }
 
+const HTTP1: readonly string[] = ['http/1.1'];
+const BOTH: readonly string[] = ['h2', 'http/1.1'];
+
 /** Idle connections that are kept for each key. */
 const MAX_IDLE = 64;
 
@@ -47,6 +54,7 @@ export class Origins {
   readonly hosts: HostMap;
   readonly #upstream: UpstreamRoute | undefined;
   readonly #idle = new Map<string, OriginConnection[]>();
+  readonly #http2 = new Http2Pool();
   readonly #open = new Set<Socket>();
   readonly #ports = new Set<number>();
   #closed = false;
@@ -67,33 +75,42 @@ export class Origins {
   }
 
   /**
-   * @param fresh not one that has served before
+   * @param fresh not one that has served before; streams of HTTP/2 don't stand in each other's way
    * @param pin holds the connection that this client's authenticated exchanges are pinned to, if there is one
    * @throws OriginFailure
    */
-  acquire(route: Route, fresh: boolean, pin: ConnectionPin): OriginConnection | Promise<OriginConnection> {
+  acquire(route: Route, fresh: boolean, pin: ConnectionPin): OriginStream | Promise<OriginStream> {
     const hop = this.#hop(route);
     const key = this.#key(route, hop);
+    const asks = route.http2 === true && this.#http2.spoken(key) !== 'http/1.1';
+    if (this.#mayHttp2(route) && (asks || this.#http2.speaksOnly(key))) {
+      const origin = this.#http2.find(key);
+      if (origin !== undefined) return origin.open();
+      return this.#join(route, hop, key).then(
+        (joined) => joined?.open() ?? this.#take(route, hop, key, fresh),
+      );
+    }
     const { pinned } = pin;
     if (pinned instanceof OriginConnection && pinned.key === key && pinned.idle) {
       pinned.take();
       return pinned;
     }
-    if (!fresh) {
-      const idle = this.#idle.get(key);
-      for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop()) {
-        if (connection.idle) {
-          connection.take();
-          return connection;
-        }
-      }
-    }
-    return this.#connect(route, hop, key);
+    return this.#take(route, hop, key, fresh);
+  }
+
+  /** What an origin speaks when it has the choice. Remembered. @throws OriginFailure */
+  async spokenBy(route: Route): Promise<'h2' | 'http/1.1'> {
+    const hop = this.#hop(route);
+    if (!hop.tls || !this.#mayHttp2(route)) return 'http/1.1';
+    const key = this.#key(route, hop);
+    const known = this.#http2.spoken(key);
+    if (known !== undefined) return known;
+    return (await this.#join(route, hop, key)) === undefined ? 'http/1.1' : 'h2';
   }
 
   /** A connection for a raw tunnel. @throws OriginFailure */
   dial(route: Route): Promise<Dialled> {
-    return this.#dial(route, this.#hop(route), true);
+    return this.#dial(route, this.#hop(route), { tunnel: true, alpn: HTTP1 });
   }
 
   close(): void {
@@ -101,6 +118,7 @@ export class Origins {
     for (const socket of this.#open) socket.destroy();
     this.#open.clear();
     this.#idle.clear();
+    this.#http2.close();
   }
 
   #hop(route: Route): Hop {
@@ -126,27 +144,80 @@ export class Origins {
     return `${tls} ${hop.host}:${hop.port}${through}`;
   }
 
-  async #connect(route: Route, hop: Hop, key: string): Promise<OriginConnection> {
+  #mayHttp2(route: Route): boolean {
+    return this.options.http2 && route.opaque !== true;
+  }
+
+  /** An HTTP/1 connection, idle or new. */
+  #take(route: Route, hop: Hop, key: string, fresh: boolean): OriginConnection | Promise<OriginStream> {
+    if (!fresh) {
+      const idle = this.#idle.get(key);
+      for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop()) {
+        if (connection.idle) {
+          connection.take();
+          return connection;
+        }
+      }
+    }
+    return this.#connect(route, hop, key);
+  }
+
+  async #connect(route: Route, hop: Hop, key: string): Promise<OriginStream> {
     // A chained proxy reads plain requests itself; others need a tunnel through it.
     const tunnel = hop.tls || route.opaque === true;
-    const dialled = await this.#dial(route, hop, tunnel);
+    try {
+      return this.#connection(route, hop, key, await this.#dial(route, hop, { tunnel, alpn: HTTP1 }));
+    } catch (error) {
+      if (!this.#mayHttp2(route) || !isAlpnRefusal(error)) throw error;
+      this.#http2.noteOnly(key);
+      const origin = this.#http2.find(key) ?? (await this.#join(route, hop, key));
+      if (origin === undefined) throw error;
+      return origin.open();
+    }
+  }
+
+  #connection(route: Route, hop: Hop, key: string, dialled: Dialled): OriginConnection {
     const via = hop.upstream ? this.#upstream : undefined;
+    const seesRequests = via !== undefined && !hop.tls && route.opaque !== true;
     return new OriginConnection(dialled, {
       key,
       tls: hop.tls,
       ...(via === undefined ? {} : { via: via.name }),
-      absoluteForm:
-        via !== undefined && !tunnel
-          ? { authority: authorityOf(route), extra: via.authorization }
-          : undefined,
+      absoluteForm: seesRequests ? { authority: authorityOf(route), extra: via.authorization } : undefined,
       idleTimeout: this.options.timeouts.idle,
       idleWatch: this.idleWatch,
       onIdle: (connection) => this.#keep(connection),
     });
   }
 
+  #join(route: Route, hop: Hop, key: string): Promise<Http2Origin | undefined> {
+    const via = hop.upstream ? this.#upstream : undefined;
+    return this.#http2.join(key, {
+      dial: async () => {
+        const dialled = await this.#dial(route, hop, { tunnel: true, alpn: BOTH });
+        // Whoever speaks HTTP/2 without TLS knows that the origin does (RFC 9113 section 3.3).
+        return hop.tls ? dialled : { ...dialled, alpn: 'h2' };
+      },
+      speak: async (dialled) => {
+        const origin = new Http2Origin(dialled, {
+          tls: hop.tls,
+          authority: authorityOf(route),
+          ...(via === undefined ? {} : { via: via.name }),
+          idleTimeout: this.options.timeouts.idle,
+          idleWatch: this.idleWatch,
+        });
+        return hop.tls || (await origin.spoken()) ? origin : undefined;
+      },
+      other: (dialled) => this.#connection(route, hop, key, dialled).keep(),
+    });
+  }
+
   /** @param tunnel whether octets have to get through a chained proxy as they are */
-  async #dial(route: Route, hop: Hop, tunnel: boolean): Promise<Dialled> {
+  async #dial(
+    route: Route,
+    hop: Hop,
+    { tunnel, alpn }: { tunnel: boolean; alpn: readonly string[] },
+  ): Promise<Dialled> {
     const { verifyUpstream: verify, upstreamCa: ca } = this.options;
     const { connect: timeout } = this.options.timeouts;
     const named = `${route.host}:${route.port}`;
@@ -156,9 +227,9 @@ export class Origins {
       const plain =
         hop.upstream && this.#upstream !== undefined
           ? await this.#upstream.connect({ host, port, tunnel, timeout, verify, ca, onSocket })
-          : await connectTcp({ host, port, timeout, onSocket });
+          : await connectTcp({ host, port, timeout, onSocket, plainReads: alpn === BOTH && !hop.tls });
       if (!hop.tls) return plain;
-      return await connectTls(plain, { serverName: route.serverName, verify, ca, timeout });
+      return await connectTls(plain, { serverName: route.serverName, verify, ca, timeout, alpn });
     } catch (error) {
       const failure = error instanceof OriginFailure ? error : undefined;
       const mapped = hop.host === route.host && hop.port === route.port ? '' : ` (${hop.host}:${hop.port})`;
@@ -204,6 +275,12 @@ export class Origins {
     }
     idle.push(connection);
   }
+}
+
+/** The origin speaks none of the protocols that it was offered (RFC 7301 section 3.2). */
+function isAlpnRefusal(error: unknown): boolean {
+  const { code } = ((error as Error).cause ?? {}) as { code?: unknown };
+  return code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL';
 }
 
 function authorityOf({ host, port }: Route): string {

@@ -50,6 +50,8 @@ export interface OriginEvents extends BodyEvents {
 export interface OriginStream extends BodySource {
   /** `undefined` where a rule or hook answers in the origin's place. */
   readonly info: ServerInfo | undefined;
+  /** It is a stream of HTTP/2: trailers always have a place, chunks have none. */
+  readonly http2?: boolean;
   /** Not an octet has come back for the request. */
   readonly unanswered?: boolean;
   /** Must be called once, before anything is sent. */

@@ -47,7 +47,10 @@ export class UpstreamRoute {
     const { timeout, verify, ca, onSocket } = target;
     try {
       dialled = await connectTcp({ host: this.#host, port: this.#port, timeout, onSocket });
-      if (this.#tls) dialled = await connectTls(dialled, { serverName: this.#host, verify, ca, timeout });
+      if (this.#tls) {
+        const wishes = { serverName: this.#host, verify, ca, timeout, alpn: ['http/1.1'] };
+        dialled = await connectTls(dialled, wishes);
+      }
     } catch (error) {
       const message = `the upstream proxy ${this.name} can't be reached: ${messageOf(error)}`;
       throw new OriginFailure('UPSTREAM_PROXY', message, { cause: error });
