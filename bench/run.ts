@@ -16,6 +16,7 @@ import {
   spawn,
   turns,
 } from './harness.js';
+import { http2Scenario } from './http2.js';
 import { download, requests, upload } from './load.js';
 import { websocketScenario } from './websocket.js';
 
@@ -102,6 +103,8 @@ if (wanted('memory')) {
 }
 
 if (wanted('websocket')) await websocketScenario();
+
+if (wanted('http2')) await http2Scenario();
 
 if (wanted('start')) {
   const starts: number[] = [];

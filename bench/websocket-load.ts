@@ -1,8 +1,8 @@
 /** The WebSocket client of the benchmarks: a raw socket with frames made in advance, so that it costs as little as possible. */
 import net from 'node:net';
 import { BINARY, CLOSE, CONTINUATION, FIN, FrameReader, frame, frameHead, TEXT } from './frames.js';
+import { MIB } from './harness.js';
 
-const MIB = 1024 * 1024;
 const BLOCK = Buffer.alloc(MIB, 'sluice ');
 const CLOSING = frame(FIN | CLOSE, 0, true);
 
@@ -113,7 +113,10 @@ export function echoed(proxy: number | undefined, origin: number, load: Load): P
       }
       head += bytes.toString('latin1', 0, count);
       if (!head.endsWith('\r\n\r\n')) return;
-      if (!/^HTTP\/1.1 (101|200) /.test(head)) throw new Error(`unexpected: ${head}`);
+      if (!/^HTTP\/1\.1 (101|200) /.test(head)) {
+        socket.destroy(new Error(`unexpected: ${head}`));
+        return;
+      }
       head = '';
       const next = heads.shift();
       if (next === undefined) start();

@@ -11,7 +11,8 @@
  * | `POST, PUT /upload` | reads the body; answers `{ bytes, sha256, headers }` as JSON |
  * | `ANY /api/...` | answers `{ method, path, headers, json }` as JSON, with CORS; `status=N` |
  * | `GET /held/ID` | head and `first` at once, `last` when somebody POSTs `/release/ID` |
- * | `GET /events?count=N` | N server-sent events |
+ * | `GET /events`, `/order/events`, `/camera/ID` | what has no end; see event-streams.ts |
+ * | `GET /order` | a page that follows an order |
  * | `GET /worker` | a page whose service worker answers `/from-worker` by fetching `/api/worker` |
  * | `GET /cut?bytes=N&of=M` | promises M bytes, closes after N |
  * | `GET /market` | a page of live prices, which come by WebSocket; {@link serveSockets} has the sockets |
@@ -24,7 +25,8 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip, gzipSync } from 'node:zlib';
 import { bytesOf, streamOf } from './bytes.js';
-import { MARKET_PAGE, PAGE, WORKER_PAGE, WORKER_SCRIPT } from './pages.js';
+import { camera, events, order } from './event-streams.js';
+import { MARKET_PAGE, ORDER_PAGE, PAGE, WORKER_PAGE, WORKER_SCRIPT } from './pages.js';
 import { serveSockets } from './sockets.js';
 
 export { bytesOf, streamOf } from './bytes.js';
@@ -115,6 +117,7 @@ class Gates {
 async function answer(visit: Visit): Promise<void> {
   const { response, url } = visit;
   const [, first = '', id = ''] = url.pathname.split('/');
+  const opened = (gate: string) => visit.gates.opened(gate);
   switch (first) {
     case '':
       return page(response, PAGE);
@@ -135,7 +138,11 @@ async function answer(visit: Visit): Promise<void> {
       response.writeHead(204).end();
       return;
     case 'events':
-      return events(visit);
+      return events({ ...visit, opened });
+    case 'order':
+      return id === 'events' ? order({ ...visit, opened }) : page(response, ORDER_PAGE);
+    case 'camera':
+      return camera({ ...visit, opened }, id);
     case 'worker':
       return page(response, WORKER_PAGE);
     case 'worker.js':
@@ -259,14 +266,6 @@ async function held({ response, gates }: Visit, id: string): Promise<void> {
   await written(response, Buffer.from('first'));
   await gates.opened(id);
   response.end('last');
-}
-
-async function events({ response, number }: Visit): Promise<void> {
-  response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
-  for (let i = 1; i <= number('count', 3); i++) {
-    await written(response, Buffer.from(`id: ${i}\ndata: {"tick":${i}}\n\n`));
-  }
-  response.end();
 }
 
 async function cut({ response, number }: Visit): Promise<void> {

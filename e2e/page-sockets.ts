@@ -2,7 +2,7 @@
  * A WebSocket of a page's, told what to do by a test, and what the proxy recorded of it.
  * @module
  */
-import { expect, type Page } from '@playwright/test';
+import type { Page } from '@playwright/test';
 import type { RecordingProxy, WebSocketFlow } from 'sluice';
 
 /** Opens a socket as `socket` of the page, with what it gets in `got`. Resolves when it is open, or failed. */
@@ -35,6 +35,6 @@ export function told({ websocket }: WebSocketFlow): string[] {
 /** The record of a WebSocket that is over. */
 export async function ended(proxy: RecordingProxy, match: string): Promise<WebSocketFlow> {
   const flow = await proxy.waitForWebSocket(match);
-  await expect.poll(() => flow.websocket.closed).toBe(true);
+  await flow.websocket.waitForClose();
   return flow;
 }

@@ -100,3 +100,23 @@ export const MARKET_PAGE = `<!doctype html>
 </script>
 </html>
 `;
+
+/** Follows an order by events, and says when it has lost it. */
+export const ORDER_PAGE = `<!doctype html>
+<html lang="en">
+<title>Your order</title>
+<link rel="icon" href="data:,">
+<h1>Your order</h1>
+<p role="status"></p>
+<p role="alert"></p>
+<script>
+  const show = (where, text) => { document.querySelector(where).textContent = text; };
+  const source = new EventSource('/order/events');
+  source.addEventListener('status', ({ data }) => {
+    show('[role=alert]', '');
+    show('[role=status]', JSON.parse(data).status);
+  });
+  source.onerror = () => show('[role=alert]', 'Trying to reach us again');
+</script>
+</html>
+`;

@@ -103,7 +103,28 @@ function rowsOf(har) {
   return har.log.entries.flatMap((entry) => [
     ...rowOf(entry, entry.request, true),
     ...rowOf(entry, entry.response, false),
+    ...socketRow(entry, 'send'),
+    ...socketRow(entry, 'receive'),
   ]);
+}
+
+/** The messages of a WebSocket one way. */
+function socketRow({ request, _webSocketMessages: messages = [], _webSocketStreamed }, type) {
+  const sent = messages.filter((message) => message.type === type);
+  if (sent.length === 0) return [];
+  const { host, pathname } = new URL(request.url);
+  const octets = ({ data, opcode, _size, _base64 }) =>
+    _size ?? (opcode === 1 && !_base64 ? Buffer.byteLength(data) : Buffer.from(data, 'base64').length);
+  return [
+    {
+      flow: `WebSocket ${host}${pathname}`,
+      up: type === 'send',
+      bytes: sent.reduce((sum, message) => sum + octets(message), 0),
+      pieces: sent.length === 1 ? '1 message' : `${number(sent.length)} messages`,
+      streamed: _webSocketStreamed === true,
+      digest: '',
+    },
+  ];
 }
 
 function rowOf({ request, response, _serverPort }, message, up) {

@@ -1,13 +1,14 @@
 /**
- * The waits that a proxy offers: for flows, for messages of WebSockets, for quiet.
+ * The waits that a proxy offers: for flows, for messages of WebSockets, for server-sent events, for quiet.
  * @module
  */
 import { SluiceError } from './errors.js';
 import { describeClosing, listMessages } from './flow/describe-message.js';
+import type { EventSearch } from './flow/events.js';
 import type { FlowRecord } from './flow/flow.js';
 import { FlowList } from './flow/flow-list.js';
 import { compileFlowMatch, type FlowMatch } from './flow/match.js';
-import type { HttpFlow, MessageWait, WebSocketMessage } from './flow/types.js';
+import type { EventWait, HttpFlow, MessageWait, ServerSentEvent, WebSocketMessage } from './flow/types.js';
 import { isHeld, type MessageGoal } from './flow/websocket-match.js';
 import { failureOf, nearestMisses } from './seen.js';
 import type { Wait, WaitGoal, Waits } from './waits.js';
@@ -67,11 +68,15 @@ export class FlowWaits {
 
   /** Waits for a message of one flow's WebSocket. */
   message(flow: FlowRecord, goal: MessageGoal, options: MessageWait): Promise<WebSocketMessage> {
-    const { after, timeout, signal } = options;
+    const { after } = options;
     const what = `waitForMessage(${goal.describe})`;
     const messages = flow.websocket?.messages ?? [];
     // Each is judged once, when no hook may change it any more.
     let next = after === undefined ? 0 : (messages as WebSocketMessage[]).indexOf(after) + 1;
+    if (after !== undefined && next === 0) {
+      const given = 'after is no message of this connection; give one of flow.websocket.messages';
+      throw new SluiceError('BAD_MATCH', `waitForMessage: ${given}`);
+    }
     let open: WebSocketMessage[] = [];
     let hit: WebSocketMessage | undefined;
     const seen = () => listMessages(messages) || 'No messages were recorded.';
@@ -85,10 +90,9 @@ export class FlowWaits {
     };
     const wait: WaitGoal<WebSocketMessage | undefined> = {
       what,
-      sought: 'message',
+      late: 'no such message',
       // This method, the closure that the record has of it, and the record's method.
       frames: 3,
-      match: { test: () => true },
       reached: (other) => other === flow && look(),
       failed: (other) => {
         if (other !== flow || flow.websocket?.closed !== true) return undefined;
@@ -98,10 +102,22 @@ export class FlowWaits {
       result: () => hit,
       seen,
     };
-    return this.waits.for(wait, {
-      ...(timeout === undefined ? {} : { timeout }),
-      ...(signal === undefined ? {} : { signal }),
-    }) as Promise<WebSocketMessage>;
+    return this.waits.for(wait, limitsOf(options)) as Promise<WebSocketMessage>;
+  }
+
+  /** Waits for an event of one flow's response. */
+  event(flow: FlowRecord, search: EventSearch, options: EventWait): Promise<ServerSentEvent> {
+    const wait: WaitGoal<ServerSentEvent | undefined> = {
+      what: search.what,
+      late: 'no such event',
+      // This method, the closure that the exchange has of it, and the methods of exchange, flow and response.
+      frames: 5,
+      reached: (other) => other === flow && search.look(),
+      failed: (other) => (other === flow ? search.vain() : undefined),
+      result: () => search.hit,
+      seen: () => search.seen(),
+    };
+    return this.waits.for(wait, limitsOf(options)) as Promise<ServerSentEvent>;
   }
 
   /** Waits for the end of one flow's WebSocket. */
@@ -109,9 +125,8 @@ export class FlowWaits {
     const seen = () => listMessages(flow.websocket?.messages ?? []) || 'No messages were recorded.';
     const wait: WaitGoal<void> = {
       what: 'waitForClose()',
-      sought: 'close',
+      late: 'the connection did not close',
       frames: 3,
-      match: { test: () => true },
       reached: (other) => other === flow && flow.websocket?.closed === true,
       result: () => undefined,
       seen,
@@ -154,7 +169,7 @@ export class FlowWaits {
     const compiled = compileFlowMatch(match, { ...(baseURL === undefined ? {} : { baseURL }), side });
     return {
       what: `${what}(${compiled.describe})`,
-      sought: 'flow',
+      late: 'no such flow',
       // A method here, and the proxy's of the same purpose.
       frames: 2,
       match: compiled,
@@ -170,6 +185,11 @@ export class FlowWaits {
       return `${what}: still in flight:\n\n${going}`;
     });
   }
+}
+
+/** What of a wait's options bounds it. */
+function limitsOf({ timeout, signal }: Omit<Wait, 'after'>): Wait {
+  return { ...(timeout === undefined ? {} : { timeout }), ...(signal === undefined ? {} : { signal }) };
 }
 
 /** The error of a wait whose handshake was refused. It carries the flow. */

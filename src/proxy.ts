@@ -306,6 +306,7 @@ export class RecordingProxy implements AsyncDisposable {
         message: (goal, options) => this.#flowWaits.message(flow, goal, options),
         close: (options) => this.#flowWaits.close(flow, options),
       }),
+      waitForEvent: (flow, search, options) => this.#flowWaits.event(flow, search, options),
       answerFor: (flow) => this.#answers.find(flow),
       acquire: (route, fresh, pin) => this.#origins.acquire(route, fresh, pin),
       started: (flow) => {

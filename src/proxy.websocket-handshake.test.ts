@@ -206,7 +206,7 @@ describe('an extension that is not known', () => {
       await upstream.send(bytes);
       expect(await client.read(bytes.length)).toEqual(bytes);
       const { warnings, websocket } = await stage.over();
-      expect(warnings).toEqual([expect.stringContaining('the extension x-mux is not known')]);
+      expect(warnings).toEqual([expect.stringContaining('unknown extension x-mux')]);
       expect(websocket?.messages).toEqual([]);
     }));
 });

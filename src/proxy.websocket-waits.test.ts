@@ -53,6 +53,17 @@ describe('waitForMessage()', () => {
       expect(await next).toBe(websocket.messages[8]);
     }));
 
+  it('takes no message of another connection to come after', () =>
+    withProxy({}, async (stage) => {
+      const [one, other] = [await openWebSocket(stage), await openWebSocket(stage)];
+      await talk(stage, other, 'hello');
+      const [after] = other.flow.websocket.messages;
+      expect(after).toBeDefined();
+      expect(() => one.flow.websocket.waitForMessage('x', after === undefined ? {} : { after })).toThrow(
+        /after is no message of this connection/,
+      );
+    }));
+
   it('gives what send() made, and what a hook edited', () =>
     withProxy({}, async (stage) => {
       stage.proxy.on('websocketMessage', (_flow, message) => {
@@ -168,9 +179,9 @@ describe('waitForClose()', () => {
     withProxy({}, async (stage) => {
       const { client, upstream, flow } = await openWebSocket(stage);
       const closed = flow.websocket.waitForClose();
-      await expect(flow.websocket.waitForClose({ timeout: 1 })).rejects.toMatchObject({
-        code: 'WAIT_TIMEOUT',
-      });
+      const early = flow.websocket.waitForClose({ timeout: 1 });
+      await expect(early).rejects.toMatchObject({ code: 'WAIT_TIMEOUT' });
+      await expect(early).rejects.toThrow(/^waitForClose\(\): the connection did not close within 1 ms/);
       client.end();
       upstream.end();
       await closed;

@@ -18,9 +18,10 @@ export interface Wait {
 export interface WaitGoal<T> {
   /** For messages: `waitForFlow('**' + '/upload')`. */
   what: string;
-  /** What was not there in time, for messages. */
-  sought: 'flow' | 'message' | 'close';
-  match: Pick<CompiledMatch, 'test'>;
+  /** What to say when the time is over: `no such flow`. */
+  late: string;
+  /** Default: every flow. */
+  match?: Pick<CompiledMatch, 'test'>;
   /** Whether the flow has come as far as is waited for. May throw, as `match` may. */
   reached(flow: FlowRecord): boolean;
   /** What the wait gives, of a flow that matches and has come so far. */
@@ -72,7 +73,7 @@ const DEFAULT_TIMEOUT = 30_000;
 /** A timer of Node's can't wait longer; it would fire at once. */
 const LONGEST = 2 ** 31 - 1;
 
-/** Waits for flows. Past flows count, and pending waits are rejected when the proxy or the test ends. */
+/** Waits for what goes on in flows. Past flows count, and pending waits are rejected when the proxy or the test ends. */
 export class Waits {
   readonly #pending = new Set<Pending>();
   readonly #listeners = new Set<(flow: FlowRecord, moment: FlowMoment) => void>();
@@ -113,9 +114,12 @@ export class Waits {
       const fail = (error: Error) => finish(() => reject(withStackOf(error, origin, goal.frames)));
       const judge = (flow: FlowRecord, matches: boolean) => {
         if (!matches) return;
+        if (goal.reached(flow)) {
+          finish(() => resolve(goal.result(flow)));
+          return;
+        }
         const failure = goal.failed?.(flow);
-        if (goal.reached(flow)) finish(() => resolve(goal.result(flow)));
-        else if (failure !== undefined) fail(failure);
+        if (failure !== undefined) fail(failure);
       };
       const pending: Pending = {
         goal,
@@ -123,7 +127,7 @@ export class Waits {
           try {
             if (!goal.reached(flow) && goal.failed?.(flow) === undefined) return undefined;
             if (after !== undefined && !this.#beganAfter(flow, after)) return undefined;
-            const matches = goal.match.test(flow);
+            const matches = goal.match?.test(flow) ?? true;
             if (typeof matches !== 'boolean')
               return matches.then((result) => judge(flow, result)).catch(threw);
             judge(flow, matches);
@@ -143,7 +147,7 @@ export class Waits {
         timeout === 0 || timeout > LONGEST
           ? undefined
           : setTimeout(() => {
-              const message = `${goal.what}: no such ${goal.sought} within ${timeout} ms\n\n${goal.seen()}`;
+              const message = `${goal.what}: ${goal.late} within ${timeout} ms\n\n${goal.seen()}`;
               fail(new SluiceError('WAIT_TIMEOUT', message));
             }, timeout);
       this.#pending.add(pending);

@@ -57,6 +57,8 @@ export class AnswerStream implements OriginStream {
   constructor(
     private readonly init: RespondInit,
     private readonly method: string,
+    /** The client speaks HTTP/2, and so does whoever answers it. */
+    readonly http2: boolean,
   ) {
     this.streams = isAsyncIterable(init.body);
   }
@@ -138,8 +140,8 @@ export class AnswerStream implements OriginStream {
       return;
     }
     if (init.body !== undefined && isAsyncIterable(init.body)) {
-      headers.set('Transfer-Encoding', 'chunked');
-      await this.#send(status, headers, { kind: 'chunked' }, init.body);
+      if (!this.http2) headers.set('Transfer-Encoding', 'chunked');
+      await this.#send(status, headers, { kind: this.http2 ? 'frames' : 'chunked' }, init.body);
       return;
     }
     if (init.path !== undefined) {
@@ -162,11 +164,11 @@ export class AnswerStream implements OriginStream {
     const events = this.#events;
     if (events === undefined || this.#cut) return;
     const bodiless = this.method === 'HEAD' || framing.kind === 'none';
-    const statusText = STATUS_CODES[status] ?? '';
+    const statusText = this.http2 ? '' : (STATUS_CODES[status] ?? '');
     events.head({
       status,
       statusText,
-      version: '1.1',
+      version: this.http2 ? '2.0' : '1.1',
       headers,
       framing: bodiless ? { kind: 'none' } : framing,
       keepAlive: true,

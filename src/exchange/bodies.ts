@@ -4,11 +4,14 @@
  */
 import { messageOf } from '../errors.js';
 import { mediaType } from '../flow/content.js';
-import type { MessageRecord, RequestRecord, ResponseRecord } from '../flow/message.js';
+import type { MessageRecord, RequestRecord } from '../flow/message.js';
+import type { ResponseRecord } from '../flow/response.js';
 import type { Framing } from '../http1/head.js';
 import type { ResolvedOptions } from '../options.js';
 import type { BodyEnd, BodyOutlet, BodySource } from '../stream/body.js';
 import { CollectedBody, type CollectReceiver, type StatedLength } from '../stream/collected-body.js';
+import { EventTap } from '../stream/event-tap.js';
+import { HeldOutlet } from '../stream/held-outlet.js';
 import { RelayedBody } from '../stream/relayed-body.js';
 import { Taps } from '../stream/taps.js';
 import { LengthBrokenError, TransformedBody } from '../stream/transformed-body.js';
@@ -47,11 +50,16 @@ function statedLength(message: MessageRecord, framing: Framing): StatedLength | 
   return { length: framing.length, headroom: message.headers.toWire().length + START_LINE };
 }
 
-/** What is computed while a streamed body passes. @param received or sent on, by a transform */
-function streamTaps(message: MessageRecord, options: ResolvedOptions, received = true): Taps {
+/** What is computed while a streamed body passes. @param received, or sent on by a transform */
+function streamTaps(
+  message: MessageRecord,
+  options: ResolvedOptions,
+  received: boolean,
+  events?: EventTap,
+): Taps {
   const digest = options.digest !== false;
   const side = received ? message.transfer.received : message.transfer.sent;
-  return new Taps(message, side, { body: digest, parts: received, partDigests: digest });
+  return new Taps(message, side, { body: digest, parts: received, partDigests: digest }, events);
 }
 
 /** What is computed while a body is collected: only parts; a recorded body's digests can wait until asked for. */
@@ -80,6 +88,8 @@ export interface StreamedWay {
   received: Framing;
   outlet: BodyOutlet;
   framing: Framing['kind'];
+  /** Of an event stream. */
+  events?: EventTap | undefined;
 }
 
 /** Told of a streamed body's ends. */
@@ -97,17 +107,22 @@ export function streamBody(
   way: StreamedWay,
   events: StreamedEvents,
 ): StreamedBody {
-  const { source, outlet, received, framing } = way;
+  const { source, received, framing, events: tap } = way;
   const { options } = exchange.services;
   const transform = message.stream;
-  const taps = streamTaps(message, options);
+  // Events are in the record before their octets go out.
+  const outlet = tap?.slow === true ? new HeldOutlet(way.outlet, tap) : way.outlet;
   if (typeof transform !== 'function') {
+    const taps = streamTaps(message, options, true, tap);
     const relayed = new RelayedBody(message, source, outlet, taps, framing === received.kind, (end) =>
       exchange.guard(() => events.end(end, relayed, false)),
     );
     return relayed;
   }
-  const bothTaps = { received: taps, sent: streamTaps(message, options, false) };
+  const bothTaps = {
+    received: streamTaps(message, options, true),
+    sent: streamTaps(message, options, false, tap),
+  };
   const length = framing === 'length' ? lengthOf(received) : undefined;
   const body = new TransformedBody(message, source, outlet, bothTaps, length, {
     end: (end, early) => exchange.guard(() => events.end(end, body, early)),
@@ -119,4 +134,13 @@ export function streamBody(
   });
   body.start((pieces) => transform(pieces, { flow: exchange.flow, message, signal: body.signal }));
   return body;
+}
+
+/** What takes the events out of an event stream, and tells of them. */
+export function eventTap({ flow, services }: Exchange, response: ResponseRecord): EventTap | undefined {
+  if (response.eventLog === undefined) return undefined;
+  return new EventTap(response.eventLog, response.headers.get('content-encoding'), {
+    changed: () => services.happened(flow, 'event'),
+    unreadable: (why) => flow.warn(`the response's events are not recorded any more: ${why}`),
+  });
 }

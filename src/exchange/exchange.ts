@@ -1,7 +1,8 @@
 import { type FlowErrorCode, messageOf } from '../errors.js';
+import type { EventSearch } from '../flow/events.js';
 import { type FlowControl, FlowRecord } from '../flow/flow.js';
 import { RequestRecord } from '../flow/message.js';
-import type { RespondInit } from '../flow/types.js';
+import type { EventWait, RespondInit, ServerSentEvent } from '../flow/types.js';
 import type { RequestHead } from '../http1/head.js';
 import type { Route } from '../origin/origins.js';
 import type { ConnectionPin, OriginStream } from '../origin/stream.js';
@@ -124,6 +125,10 @@ export class Exchange implements FlowControl {
 
   kill(): void {
     (this.session ?? this).fail('KILLED', 'flow.kill() was called');
+  }
+
+  waitForEvent(search: EventSearch, options: EventWait): Promise<ServerSentEvent> {
+    return this.services.waitForEvent(this.flow, search, options);
   }
 
   /** A leg has come to its end: the exchange is over when both have. */

@@ -1,15 +1,16 @@
 import { type FlowError, type FlowErrorCode, messageOf } from '../errors.js';
 import type { Headers } from '../flow/headers.js';
-import { ResponseRecord } from '../flow/message.js';
+import { ResponseRecord } from '../flow/response.js';
 import { now } from '../flow/transfer.js';
 import { hasToken, type ResponseHead } from '../http1/head.js';
-import { REFUSED_STREAM, StreamReset } from '../http2/reset.js';
+import { StreamReset } from '../http2/reset.js';
 import type { OriginEvents, OriginStream, WholeBody } from '../origin/stream.js';
 import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
 import type { CollectedBody, CollectReceiver } from '../stream/collected-body.js';
+import type { EventTap } from '../stream/event-tap.js';
 import { decideStream } from '../stream/rules.js';
 import { AnswerStream } from './answer.js';
-import { collectBody, framingOf, lengthOf, streamBody } from './bodies.js';
+import { collectBody, eventTap, framingOf, lengthOf, streamBody } from './bodies.js';
 import type { OutgoingResponse } from './client-stream.js';
 import type { Exchange } from './exchange.js';
 import { enforceFraming } from './framing.js';
@@ -33,6 +34,7 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
   #head: ResponseHead | undefined;
   #body: (BodyEvents & { abort?(error: FlowError): void }) | undefined;
   #collected: CollectedBody | undefined;
+  #events: EventTap | undefined;
   /** The origin was lost while the end of the response was still on its way to the client. */
   #failure: (() => void) | undefined;
   /** Hooks do not run again for an answer that replaces a response in them. */
@@ -152,18 +154,20 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
       if (!exchange.flow.request.complete) this.#failure = () => exchange.fail(code, message, cause);
       return;
     }
-    if (this.#head === undefined && cause instanceof StreamReset && cause.code === REFUSED_STREAM) {
-      // RFC 9113 section 8.7: it has not been processed.
-      if (exchange.request.retry(true)) return;
-    }
-    const stale = exchange.origin?.info?.reused === true && exchange.origin.unanswered === true;
+    const reset = cause instanceof StreamReset;
+    if (this.#head === undefined && reset && cause.unprocessed && exchange.request.retry(true)) return;
+    // A stream that is reset has been looked at.
+    const stale = !reset && exchange.origin?.info?.reused === true && exchange.origin.unanswered === true;
     if (this.#head === undefined && stale && code === 'ORIGIN_CLOSED') {
       if (exchange.request.retry(false)) return;
       // The client must not take this for the origin's word: it can try again itself, as it would without a proxy.
       exchange.fail(code, `${message}; the request could not be sent again`, cause, 'cut');
       return;
     }
-    exchange.fail(code, message, cause);
+    const fail = () => exchange.fail(code, message, cause);
+    // Encoded events that are being read go out before the failure is told.
+    if (this.#events === undefined) fail();
+    else this.#events.settled(fail);
   }
 
   abort(error: FlowError): void {
@@ -249,7 +253,10 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
       }
       return 'none';
     }
-    if (this.#frames) return received === 'length' || response.bodyEdited ? 'length' : 'frames';
+    if (this.#frames) {
+      const stated = received === 'none' && response.headers.has('content-length');
+      return received === 'length' || stated || response.bodyEdited ? 'length' : 'frames';
+    }
     if (received === 'chunked' || whole.trailers !== undefined)
       return this.#mayChunk(response) ? 'chunked' : 'length';
     if (received === 'close' && !response.bodyEdited) return 'close';
@@ -279,7 +286,8 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
     const receiver = { frames: this.#frames, mayChunk: this.#mayChunk(response), mayClose: true };
     const framing = framingOf(response, head.framing, receiver);
     const outlet = exchange.client.respond(this.#outgoing(response, framing, lengthOf(head.framing)));
-    const way = { source: origin, received: head.framing, outlet, framing };
+    this.#events = eventTap(exchange, response);
+    const way = { source: origin, received: head.framing, outlet, framing, events: this.#events };
     this.#body = streamBody(exchange, response, way, {
       end: (end, body, early) => {
         if (early) {

@@ -1,5 +1,6 @@
+import type { EventSearch } from '../flow/events.js';
 import type { FlowRecord } from '../flow/flow.js';
-import type { RespondInit } from '../flow/types.js';
+import type { EventWait, RespondInit, ServerSentEvent } from '../flow/types.js';
 import type { Route } from '../origin/origins.js';
 import type { ConnectionPin, OriginStream } from '../origin/stream.js';
 import type { StreamRules } from '../stream/rules.js';
@@ -9,7 +10,7 @@ import type { WebSocketMoment, WebSocketServices } from '../websocket/services.j
 export type FlowHook = 'requestHeaders' | 'request' | 'responseHeaders' | 'response' | 'error';
 
 /** Something that went on in a flow, for waits. */
-export type FlowMoment = FlowHook | 'complete' | WebSocketMoment;
+export type FlowMoment = FlowHook | 'event' | 'complete' | WebSocketMoment;
 
 /** What an exchange needs of the proxy. */
 export interface ExchangeServices extends WebSocketServices {
@@ -23,4 +24,5 @@ export interface ExchangeServices extends WebSocketServices {
   /** A flow began. */
   started(flow: FlowRecord): void;
   happened(flow: FlowRecord, moment: FlowMoment): void;
+  waitForEvent(flow: FlowRecord, search: EventSearch, options: EventWait): Promise<ServerSentEvent>;
 }

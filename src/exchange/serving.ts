@@ -64,7 +64,7 @@ export function acquireOrigin(exchange: Exchange, to: Destination, fresh: boolea
 export function takeAnswer(exchange: Exchange): AnswerStream {
   const init = exchange.answer ?? {};
   exchange.answer = undefined;
-  return new AnswerStream(init, exchange.flow.request.method);
+  return new AnswerStream(init, exchange.flow.request.method, exchange.client.version === '2.0');
 }
 
 function answerOrAcquire(
@@ -96,5 +96,8 @@ function routeOf(request: RequestRecord, route: Route): Route {
   const tls = /^(?:https|wss):$/.test(url.protocol);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = url.port === '' ? (tls ? 443 : 80) : Number(url.port);
-  return { tls, host, port, serverName: host, ...(route.opaque ? { opaque: true } : {}) };
+  const opaque = route.opaque ? { opaque: true } : {};
+  // Known beforehand of the old origin, HTTP/2 without TLS is a guess about the new one.
+  const http2 = route.http2 && (tls || !route.tls) ? { http2: true } : {};
+  return { tls, host, port, serverName: host, ...opaque, ...http2 };
 }

@@ -2,7 +2,7 @@
  * What a connection becomes once both ends have agreed on another protocol (RFC 9110 section 7.8).
  * @module
  */
-import type { ResponseRecord } from '../flow/message.js';
+import type { ResponseRecord } from '../flow/response.js';
 import { hasToken } from '../http1/head.js';
 import { relay } from '../tcp/relay.js';
 import { type SessionEnds, WebSocketSession } from '../websocket/session.js';

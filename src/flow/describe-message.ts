@@ -24,27 +24,37 @@ export function describeMessage(message: WebSocketMessage): string {
   return `${way}, ${message.type}, ${message.size} B: ${payloadOf(message)}${suffix}`;
 }
 
-/** Options of {@link listMessages}. */
-export interface MessageListing {
-  /** Default: `Messages`. */
-  heading?: string;
-  /** What to say about a message, in a line of its own below it. */
-  note?(message: WebSocketMessage): string | undefined;
+/** How a list is written. */
+export interface Listing<T> {
+  heading: string;
+  /** What to say about an item, in a line of its own below it. */
+  note: ((item: T) => string | undefined) | undefined;
 }
 
-/** The latest messages, a line each, with how many came before them. Empty without messages. */
-export function listMessages(messages: readonly WebSocketMessage[], options: MessageListing = {}): string {
-  if (messages.length === 0) return '';
-  const { heading = 'Messages', note } = options;
-  const listed = messages.slice(-LISTED);
-  const part = listed.length === messages.length ? '' : `, the last ${LISTED} of ${messages.length}`;
+/** The latest items, a line each, with how many came before them. Empty without items. */
+export function listItems<T>(
+  items: readonly T[],
+  describe: (item: T) => string,
+  { heading, note }: Listing<T>,
+): string {
+  if (items.length === 0) return '';
+  const listed = items.slice(-LISTED);
+  const part = listed.length === items.length ? '' : `, the last ${LISTED} of ${items.length}`;
   const lines = [`${heading}${part}:`];
-  for (const message of listed) {
-    lines.push(`  - ${describeMessage(message)}`);
-    const said = note?.(message);
+  for (const item of listed) {
+    lines.push(`  - ${describe(item)}`);
+    const said = note?.(item);
     if (said !== undefined) lines.push(`      ${said}`);
   }
   return lines.join('\n');
+}
+
+/** The latest messages. */
+export function listMessages(
+  messages: readonly WebSocketMessage[],
+  { heading = 'Messages', note }: Partial<Listing<WebSocketMessage>> = {},
+): string {
+  return listItems(messages, describeMessage, { heading, note });
 }
 
 /** `closed by the server with code 4001 and reason 'done'`; `open` while no close frame came. */
@@ -55,17 +65,14 @@ export function describeClosing(websocket: WebSocketData): string {
   if (closeCode === undefined) return `${state}${who}`;
   if (closeCode === 1006) return `${state}${who} without a close frame (code 1006)`;
   if (closeCode === 1005) return `${state}${who} without a code (code 1005)`;
-  const why = closeReason === undefined || closeReason === '' ? '' : ` and reason ${quoted(closeReason)}`;
+  const why = closeReason === undefined || closeReason === '' ? '' : ` and reason ${inOneLine(closeReason)}`;
   return `${state}${who} with code ${closeCode}${why}`;
 }
 
 function payloadOf({ type, data }: WebSocketMessage): string {
   if (type === 'text') {
     // Enough octets for the width, whatever the characters; what they end with is cut off.
-    const text = data.subarray(0, 4 * TEXT_WIDTH).toString();
-    if (text.length <= TEXT_WIDTH) return quoted(text);
-    // Not between the halves of a character.
-    return `${quoted(text.slice(0, TEXT_WIDTH).replace(/[\uD800-\uDBFF]$/, ''))}…`;
+    return quoted(data.subarray(0, 4 * TEXT_WIDTH).toString());
   }
   const octets = data
     .subarray(0, HEX_WIDTH)
@@ -74,7 +81,14 @@ function payloadOf({ type, data }: WebSocketMessage): string {
   return `<${octets}${data.length > HEX_WIDTH ? ' …' : ''}>`;
 }
 
-/** On one line, in whichever quotes need no escapes. */
-function quoted(text: string): string {
+/** The beginning of a text in quotes. */
+export function quoted(text: string): string {
+  if (text.length <= TEXT_WIDTH) return inOneLine(text);
+  // Not between the halves of a character.
+  return `${inOneLine(text.slice(0, TEXT_WIDTH).replace(/[\uD800-\uDBFF]$/, ''))}…`;
+}
+
+/** In whichever quotes need no escapes. */
+function inOneLine(text: string): string {
   return inspect(text, { compact: true, breakLength: Number.POSITIVE_INFINITY });
 }

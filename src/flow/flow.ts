@@ -1,7 +1,17 @@
 import type { InspectOptions, inspect as nodeInspect } from 'node:util';
 import type { FlowError } from '../errors.js';
-import type { RequestRecord, ResponseRecord } from './message.js';
-import type { ClientInfo, HttpFlow, HttpInformational, RespondInit, ServerInfo } from './types.js';
+import type { EventSearch } from './events.js';
+import type { RequestRecord } from './message.js';
+import type { ResponseRecord } from './response.js';
+import type {
+  ClientInfo,
+  EventWait,
+  HttpFlow,
+  HttpInformational,
+  RespondInit,
+  ServerInfo,
+  ServerSentEvent,
+} from './types.js';
 import type { WebSocketRecord } from './websocket.js';
 
 const BRAND = Symbol.for('sluice.flow');
@@ -11,6 +21,7 @@ const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 export interface FlowControl {
   respond(init: RespondInit): void;
   kill(): void;
+  waitForEvent(search: EventSearch, options: EventWait): Promise<ServerSentEvent>;
 }
 
 /** The record of one HTTP exchange. */
@@ -85,6 +96,10 @@ export class FlowRecord implements HttpFlow {
     this.#control?.kill();
   }
 
+  waitForEvent(search: EventSearch, options: EventWait): Promise<ServerSentEvent> | undefined {
+    return this.#control?.waitForEvent(search, options);
+  }
+
   warn(what: string): void {
     const sentence = this.hook === undefined ? what : `${what} (in the ${this.hook} hook)`;
     if (!this.warnings.includes(sentence)) this.warnings.push(sentence);
@@ -104,8 +119,9 @@ export class FlowRecord implements HttpFlow {
 
   /** What `console.log` shows: the exchange, not the machinery. */
   [INSPECT](_depth: number, options: InspectOptions, inspect: typeof nodeInspect): string {
-    const { id, request, response, error, warnings } = this;
-    const shown = { id, request, response, error, ...(warnings.length > 0 && { warnings }) };
+    const { id, request, response, websocket, error, warnings } = this;
+    const special = { ...(websocket && { websocket }), ...(warnings.length > 0 && { warnings }) };
+    const shown = { id, request, response, error, ...special };
     return `HttpFlow ${inspect(shown, options)}`;
   }
 

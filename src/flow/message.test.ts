@@ -3,7 +3,7 @@ import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:
 import { expect } from 'expect';
 import { contentDecoders, decodeContent } from './content.js';
 import { Headers } from './headers.js';
-import { ResponseRecord } from './message.js';
+import { ResponseRecord } from './response.js';
 
 /** A response as it was recorded, with `raw` as its body. */
 function recorded(fields: Record<string, string>, raw: Buffer | string) {

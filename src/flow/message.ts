@@ -1,16 +1,18 @@
 import type { InspectOptions, inspect as nodeInspect } from 'node:util';
 import { messageOf, SluiceError, shown } from '../errors.js';
 import { decodeContent, decodeText, encodeContent, mediaType } from './content.js';
+import type { EventSearch } from './events.js';
 import { Headers } from './headers.js';
 import { PieceLog } from './pieces.js';
 import { TransferRecord } from './transfer.js';
 import type {
   BodyStatus,
+  EventWait,
   HeaderList,
   HttpRequest,
-  HttpResponse,
   Message,
   PartRecord,
+  ServerSentEvent,
   StreamTransform,
 } from './types.js';
 
@@ -21,6 +23,8 @@ const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 export interface MessageOwner {
   /** Leaves a sentence in `flow.warnings`, once. */
   warn(what: string): void;
+  /** Waits for an event of its response; `undefined` once no more can come. */
+  waitForEvent?(search: EventSearch, options: EventWait): Promise<ServerSentEvent> | undefined;
 }
 
 /** The record of a message. The exchange writes it; tests read it, and hooks edit it while it has not been sent. */
@@ -303,51 +307,6 @@ export class RequestRecord extends MessageRecord implements HttpRequest {
     }
     if (this.headMayChange('path'))
       this.#url = this.#url.slice(0, this.#url.length - this.path.length) + value;
-  }
-}
-
-export class ResponseRecord extends MessageRecord implements HttpResponse {
-  #status: number;
-  #statusText: string;
-  readonly httpVersion: string;
-
-  constructor(
-    owner: MessageOwner,
-    head: { status: number; statusText: string; version: string; headers: Headers },
-  ) {
-    super(owner, head.headers, 'response');
-    this.#status = head.status;
-    this.#statusText = head.statusText;
-    this.httpVersion = head.version;
-  }
-
-  protected override startLine(): string {
-    return `${this.#status} ${this.#statusText}`;
-  }
-
-  get status(): number {
-    return this.#status;
-  }
-
-  set status(value: number) {
-    if (!Number.isInteger(value) || value < 200 || value > 999) {
-      throw new SluiceError('BAD_HEADER', `${shown(value)} is not a final status; 200 to 999 is`);
-    }
-    if (this.headMayChange('status')) this.#status = value;
-  }
-
-  get statusText(): string {
-    return this.#statusText;
-  }
-
-  set statusText(value: string) {
-    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
-      throw new SluiceError(
-        'BAD_HEADER',
-        `${shown(value)} is not a reason phrase; latin1 text on one line is`,
-      );
-    }
-    if (this.headMayChange('statusText')) this.#statusText = value;
   }
 }
 

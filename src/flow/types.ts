@@ -139,6 +139,34 @@ export interface HttpResponse extends Message {
   /** The reason phrase. Assigning throws SluiceError BAD_HEADER for what is not latin1 on one line. */
   statusText: string;
   readonly httpVersion: string;
+  /**
+   * The events of a `text/event-stream` response, from its head on and streamed or not, as far as they have been sent;
+   * each is here before its octets go out. Of a recorded response: those of `body`. `undefined` for other types.
+   */
+  readonly events?: ServerSentEvent[] | undefined;
+  /** `events` has only the first: there were more than 10 000, or 64 MiB of text, or what could not be decoded. */
+  readonly eventsTruncated: boolean;
+  /**
+   * Waits for an event, as `toHaveEvent` compares its `data`. Events that came before count.
+   * @throws SluiceError BAD_MATCH; WAIT_TIMEOUT, or WAIT_ENDED if no more can come, with the events that were seen
+   */
+  waitForEvent(match: ServerSentEventMatch, options?: EventWait): Promise<ServerSentEvent>;
+}
+
+/** A server-sent event (HTML Living Standard, section 9.2), as a page's EventSource gets it. */
+export interface ServerSentEvent {
+  /** Its type: `message` unless the stream names one. */
+  readonly event: string;
+  /** Its `data` lines, joined with LF. */
+  readonly data: string;
+  /** The id that holds since this event or an earlier one, for `Last-Event-ID`; empty if none was given. */
+  readonly id: string;
+  /** The time to wait before a reconnection that its block sets, in milliseconds. */
+  readonly retry?: number | undefined;
+  /** When it had come to its end: milliseconds since the epoch, with fractions. */
+  readonly timestamp: number;
+  /** `data` as JSON. @throws SluiceError BAD_BODY with the data's beginning */
+  json<T = unknown>(): T;
 }
 
 /** An interim response (1xx) that came before the final one. */
@@ -198,7 +226,7 @@ export interface WebSocketMessage {
   readonly type: 'text' | 'binary';
   /**
    * The payload. Assigning in the `websocketMessage` hook changes what the other end receives; later, or on a streamed
-   * connection, it changes nothing and leaves a warning. Assign, don't write into it.
+   * connection, it changes nothing and leaves a warning. Only assigning counts: don't write into the buffer.
    */
   get data(): Buffer;
   set data(value: Uint8Array | string);
@@ -208,7 +236,7 @@ export interface WebSocketMessage {
   json<T = unknown>(): T;
   /** When it had come to its end: milliseconds since the epoch, with fractions. */
   readonly timestamp: number;
-  /** Octets of payload in each of its frames as they were on the wire, compressed if they were. */
+  /** Octets of payload in each of its frames, of the first million, as they came, compressed if they were; of an edited message too. */
   readonly fragments: number[];
   /** Octets of the whole payload, also of a truncated one. */
   readonly size: number;
@@ -233,16 +261,34 @@ export interface WebSocketPing {
   readonly timestamp: number;
 }
 
-/** What a WebSocket message is compared with. */
-export type WebSocketMessageMatch =
+/** What a payload is compared with; a function is given what carries it. */
+export type PayloadMatch<T> =
   | string
   | RegExp
   | Uint8Array
-  | ((message: WebSocketMessage) => boolean)
+  | ((carrier: T) => boolean)
   | object
   | number
   | boolean
   | null;
+
+/** What a WebSocket message is compared with. */
+export type WebSocketMessageMatch = PayloadMatch<WebSocketMessage>;
+
+/** What a server-sent event is compared with. */
+export type ServerSentEventMatch = PayloadMatch<ServerSentEvent>;
+
+/** Options of `waitForEvent`. */
+export interface EventWait {
+  /** Only events of this type count. Default: of any. */
+  event?: string;
+  /** Milliseconds. Default 30 000; 0 waits for ever. */
+  timeout?: number;
+  /** Gives up waiting when aborted. */
+  signal?: AbortSignal;
+  /** Only events after this one count. Default: every event that is recorded. */
+  after?: ServerSentEvent;
+}
 
 /** Options of `waitForMessage`. */
 export interface MessageWait {
@@ -260,18 +306,22 @@ export interface MessageWait {
 export interface WebSocketData {
   /**
    * `false`: each message is held until it is whole, and hooks can edit it; `true`: frames pass on as they arrive.
-   * Default as `streamWebsockets` says; decided in the `websocketStart` hook at the latest.
+   * Default as `streamWebsockets` says; decided in the `websocketStart` hook at the latest, later it only warns.
+   * Assigning anything else throws SluiceError BAD_MATCH.
    */
   stream: boolean;
-  /** Complete messages, in order of their ends. */
+  /** Complete messages, in order of their ends; those of `send()` when it was called, even if a hook holds one. */
   readonly messages: WebSocketMessage[];
-  /** Pings and pongs, in order. */
+  /** Pings and pongs, in order; the first 10 000. */
   readonly pings: WebSocketPing[];
-  /** Of the first close frame; 1005 if it had none, 1006 if the connection was lost without one. Absent while open. */
+  /**
+   * Of the first close frame, or of the proxy's own where it closed both ends; 1005 if it had none, 1006 if the connection
+   * was lost without one. Absent while open.
+   */
   readonly closeCode?: number | undefined;
   /** Of the first close frame; empty if it had none. */
   readonly closeReason?: string | undefined;
-  /** Who sent the first close frame, or left without one. */
+  /** Who sent the first close frame, or left without one. Absent while open, and where the proxy ended it. */
   readonly closedBy?: WebSocketPeer | undefined;
   /** The connection is over. */
   readonly closed: boolean;
@@ -287,10 +337,11 @@ export interface WebSocketData {
   /**
    * Waits for a message, as `toHaveMessage` compares: a string exactly, a RegExp by searching, bytes exactly, anything
    * else as JSON of which it is a subset, or a function. Messages that came before count.
-   * @throws SluiceError WAIT_TIMEOUT, or WAIT_ENDED if the connection is over, with the messages that were seen
+   * @throws SluiceError WAIT_TIMEOUT, or WAIT_ENDED if the connection is over, with the messages that were seen;
+   * BAD_MATCH or BAD_OPTION
    */
   waitForMessage(match: WebSocketMessageMatch, options?: MessageWait): Promise<WebSocketMessage>;
-  /** Waits until the connection is over, however it ended. @throws SluiceError WAIT_TIMEOUT or WAIT_ENDED */
+  /** Waits until the connection is over, however it ended. @throws SluiceError WAIT_TIMEOUT, WAIT_ENDED or BAD_OPTION */
   waitForClose(options?: { timeout?: number; signal?: AbortSignal }): Promise<void>;
 }
 

@@ -1,4 +1,6 @@
+import type { InspectOptions, inspect as nodeInspect } from 'node:util';
 import { messageOf, SluiceError, shown } from '../errors.js';
+import { describeClosing, describeMessage } from './describe-message.js';
 import { applyMask } from './mask.js';
 import type { MessageOwner } from './message.js';
 import { now } from './transfer.js';
@@ -11,6 +13,8 @@ import type {
   WebSocketPing,
 } from './types.js';
 import { compileMessageMatch, type MessageGoal } from './websocket-match.js';
+
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** Payload octets as they were on the wire. Masked ones are unmasked when somebody looks: most never are. */
 export interface StoredPart {
@@ -47,14 +51,13 @@ export class WebSocketMessageRecord implements WebSocketMessage {
   edited = false;
   /** Why it can't be changed; `undefined` while it can. */
   final: string | undefined;
+  readonly #owner: MessageOwner;
   // Most messages are of one frame in one read: suites keep all of them, so they are kept small.
   readonly #fragments: number | number[];
   #content: Buffer | StoredPart | StoredPart[];
 
-  constructor(
-    private readonly owner: MessageOwner,
-    facts: MessageFacts,
-  ) {
+  constructor(owner: MessageOwner, facts: MessageFacts) {
+    this.#owner = owner;
     this.from = facts.from;
     this.type = facts.type;
     this.timestamp = facts.timestamp;
@@ -109,6 +112,11 @@ export class WebSocketMessageRecord implements WebSocketMessage {
     }
   }
 
+  /** What `console.log` shows. */
+  [INSPECT](): string {
+    return `WebSocketMessage ${describeMessage(this)}`;
+  }
+
   drop(): void {
     if (this.#mayChange('drop() was called')) this.dropped = true;
   }
@@ -116,16 +124,33 @@ export class WebSocketMessageRecord implements WebSocketMessage {
   /** Keeps no more than `limit` octets. */
   truncate(limit: number): void {
     if (this.size <= limit || this.truncated) return;
+    const content = this.#content;
+    const kept = Buffer.isBuffer(content)
+      ? content.subarray(0, limit)
+      : joined(firstOf(Array.isArray(content) ? content : [content], limit));
     // A copy, or the rest would stay with it.
-    this.#content = Buffer.from(this.data.subarray(0, limit));
+    this.#content = Buffer.from(kept);
     this.truncated = true;
   }
 
   #mayChange(what: string): boolean {
     if (this.final === undefined) return true;
-    this.owner.warn(`websocket message: ${what} ${this.final}: it has no effect`);
+    this.#owner.warn(`websocket message: ${what} ${this.final}: it has no effect`);
     return false;
   }
+}
+
+/** The parts of the first octets. */
+function firstOf(parts: readonly StoredPart[], octets: number): StoredPart[] {
+  const first: StoredPart[] = [];
+  let room = octets;
+  for (const part of parts) {
+    if (room === 0) break;
+    const end = Math.min(part.end, part.start + room);
+    first.push({ ...part, end });
+    room -= end - part.start;
+  }
+  return first;
 }
 
 /** The element of a list that has one. */
@@ -172,12 +197,16 @@ export class WebSocketRecord implements WebSocketData {
   streamDecided = false;
   #stream: boolean;
   #control: WebSocketControl | undefined;
+  readonly #owner: MessageOwner;
+  readonly #waiter: WebSocketWaiter;
 
   constructor(
-    private readonly owner: MessageOwner,
+    owner: MessageOwner,
     setup: { stream: boolean; control: WebSocketControl },
-    private readonly waiter: WebSocketWaiter,
+    waiter: WebSocketWaiter,
   ) {
+    this.#owner = owner;
+    this.#waiter = waiter;
     this.#stream = setup.stream;
     this.#control = setup.control;
   }
@@ -194,7 +223,7 @@ export class WebSocketRecord implements WebSocketData {
       );
     }
     if (this.streamDecided) {
-      this.owner.warn(
+      this.#owner.warn(
         'websocket.stream was set after the decision was taken and has no effect; set it in websocketStart',
       );
       return;
@@ -218,17 +247,23 @@ export class WebSocketRecord implements WebSocketData {
     const type = typeof data === 'string' ? 'text' : 'binary';
     // A copy: what the caller does with its own afterwards is its affair.
     if (this.#control?.send(to, type, Buffer.from(data as Uint8Array)) === true) return;
-    this.owner.warn(
+    this.#owner.warn(
       `websocket.send('${to}', …) was called when the connection was closing, and has no effect`,
     );
   }
 
   waitForMessage(match: WebSocketMessageMatch, options: MessageWait = {}): Promise<WebSocketMessage> {
-    return this.waiter.message(compileMessageMatch(match, 'waitForMessage', options.from), options);
+    return this.#waiter.message(compileMessageMatch(match, 'waitForMessage', options.from), options);
   }
 
   waitForClose(options: { timeout?: number; signal?: AbortSignal } = {}): Promise<void> {
-    return this.waiter.close(options);
+    return this.#waiter.close(options);
+  }
+
+  /** What `console.log` shows: what was recorded, not the machinery. */
+  [INSPECT](_depth: number, options: InspectOptions, inspect: typeof nodeInspect): string {
+    const { stream, messages, pings } = this;
+    return `WebSocket (${describeClosing(this)}) ${inspect({ stream, messages, pings }, options)}`;
   }
 
   /** The connection is over: nothing of it is kept. @param limit octets of a message that are stored */

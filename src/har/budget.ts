@@ -4,13 +4,14 @@
  */
 import { count } from './text.js';
 import type { BodyView, FlowView, MessageView, Pair } from './view.js';
+import type { SocketView } from './websocket-view.js';
 
 /** Octets of previews in a page with little else; a page with much else has less. */
 const PREVIEWS = 6_000_000;
 const LEAST_PREVIEWS = 1_000_000;
 /** What a page should stay below. */
 const PAGE = 9_000_000;
-/** Rows of WebSocket messages in a page, and of one WebSocket. */
+/** Rows of WebSocket messages and events in a page, and of one WebSocket or event stream. */
 const ROWS = 6_000;
 const MOST_ROWS = 400;
 
@@ -29,7 +30,9 @@ export function pack(views: readonly FlowView[], rest: number): string {
   const bodies = views.flatMap((view) => [
     view.request.body,
     ...(view.response ? [view.response.body] : []),
-    ...(view.websocket?.rows ?? []).flatMap((row) => ('body' in row && row.body ? [row.body] : [])),
+    ...[...(view.websocket?.rows ?? []), ...(view.events?.rows ?? [])].flatMap((row) =>
+      'body' in row && row.body ? [row.body] : [],
+    ),
   ]);
   const previews = bodies.map((body) => ({ body, cost: costOf(body) }));
   const others = rest + Buffer.byteLength(embedded(pageData(views, false)));
@@ -48,7 +51,7 @@ export function pack(views: readonly FlowView[], rest: number): string {
   return embedded(pageData(views, true));
 }
 
-/** How many rows each WebSocket may have, of which there are `sockets` with so many messages and pings. */
+/** How many rows each WebSocket or event stream may have, of which there are `sockets` with so much to show. */
 export function rowsPerSocket(sockets: readonly number[]): number {
   return Math.min(MOST_ROWS, share(sockets, ROWS));
 }
@@ -108,15 +111,17 @@ function pageData(views: readonly FlowView[], withBodies: boolean): PageData {
     fields: message.fields.map(number),
     trailers: message.trailers?.map(number),
   });
+  const rows = (view: SocketView) => ({
+    ...view,
+    rows: view.rows.map((row) => (withBodies ? row : { ...row, body: undefined })),
+  });
   const flows = views.map((view) => ({
     ...view,
     informational: view.informational.map((interim) => ({ ...interim, fields: interim.fields.map(number) })),
     request: packed(view.request),
     response: view.response && packed(view.response),
-    websocket: view.websocket && {
-      ...view.websocket,
-      rows: view.websocket.rows.map((row) => (withBodies ? row : { ...row, body: undefined })),
-    },
+    websocket: view.websocket && rows(view.websocket),
+    events: view.events && rows(view.events),
   }));
   return { pairs, flows };
 }

@@ -7,6 +7,7 @@ import { mediaTypeOf } from '../flow/message-facts.js';
 import type { HttpFlow, HttpRequest, HttpResponse, PartRecord, Side } from '../flow/types.js';
 import { bodySize, type Content, contentOf } from './content.js';
 import { requestCookies, responseCookies } from './cookies.js';
+import { eventEntry } from './event-har.js';
 import { type Redact, Redactor } from './redact.js';
 import { type FlowTimes, isInFlight, startOf, timesOf } from './times.js';
 import type {
@@ -61,7 +62,8 @@ const IN_FLIGHT = {
 /**
  * Writes flows as HAR 1.2. Flows still in flight are written as far as they got; failed ones have status 0 (or the
  * status that had been seen) and `_failureText`. Streamed bodies are not in the file: `_streamed` and `_transfer` say
- * what is known of them. Messages of WebSockets are in `_webSocketMessages`.
+ * what is known of them. Messages of WebSockets are in `_webSocketMessages`, server-sent events in
+ * `_eventSourceMessages`.
  * @throws SluiceError BAD_OPTION for a `redact` that is neither a list of names nor `false`
  */
 export function toHar(flows: Iterable<HttpFlow>, options: HarOptions = {}): Har {
@@ -99,6 +101,11 @@ function entryOf(flow: HttpFlow, writer: Writer): HarEntry {
   const notes: string[] = [];
   if (flow.websocket !== undefined) {
     const { notes: missing, ...fields } = socketEntry(flow, flow.websocket, writer);
+    Object.assign(entry, fields);
+    notes.push(...missing);
+  }
+  if (flow.response?.events !== undefined) {
+    const { notes: missing, ...fields } = eventEntry(flow.response, writer);
     Object.assign(entry, fields);
     notes.push(...missing);
   }
@@ -274,6 +281,7 @@ function queryOf(url: string): HarField[] {
 function resourceType(flow: HttpFlow): string | undefined {
   if (flow.preflight) return 'preflight';
   if (flow.websocket !== undefined || /^wss?:/i.test(flow.request.url)) return 'websocket';
+  if (flow.request.headers.get('accept') === 'text/event-stream') return 'eventsource';
   return RESOURCE_TYPES[flow.request.headers.get('sec-fetch-dest') ?? ''];
 }
 

@@ -28,16 +28,21 @@ const COLUMNS = ['', 'Method', 'Status', 'URL', 'Type', 'Up', 'Down', 'Bodies', 
 
 /**
  * A page with a table of flows: filter, waterfall, and for each flow its headers, the beginnings of its bodies (64 KiB
- * at most, less where many flows share the page) and how they moved; for each WebSocket its first and last messages, 400
- * at most, and how many are left out. It stays under 10 MB for 2000 ordinary flows.
+ * at most, less where many flows share the page) and how they moved; for each WebSocket or event stream its first and
+ * last messages, 400 at most, and how many are left out. It stays under 10 MB for 2000 ordinary flows.
  * @throws SluiceError BAD_OPTION for a `redact` that is neither a list of names nor `false`
  */
 export function toHtml(flows: Iterable<HttpFlow>, options: HtmlOptions = {}): string {
   const redactor = new Redactor(options.redact);
   const title = escapeHtml(printable(options.title ?? 'Recorded flows'));
   const sorted = [...flows].sort((a, b) => startOf(a) - startOf(b));
-  const sockets = sorted.flatMap(({ websocket }) => (websocket === undefined ? [] : [websocket]));
-  const room = rowsPerSocket(sockets.map(({ messages, pings }) => messages.length + pings.length));
+  const room = rowsPerSocket(
+    sorted.map(({ websocket, response }) =>
+      websocket === undefined
+        ? (response?.events?.length ?? 0)
+        : websocket.messages.length + websocket.pings.length,
+    ),
+  );
   const views = sorted.map((flow) => viewOf(flow, redactor, room));
   const scale = scaleOf(sorted);
   const main =
@@ -178,6 +183,12 @@ function bodiesCell(flow: HttpFlow, redactor: Redactor): string {
     message?.bodyStatus === 'streamed'
       ? `<span class="pill" title="${what} streamed in ${countPieces(message)}">${arrow} ${countPieces(message)}</span>`
       : '';
+  const events = flow.response?.events;
+  if (events !== undefined) {
+    const streamed = flow.response?.bodyStatus === 'streamed';
+    const title = streamed ? ' title="response streamed"' : '';
+    return `<span class="${streamed ? 'pill' : 'dim'}"${title}>${plural(events.length, 'event')}</span>`;
+  }
   const pills = pill('↑', 'request', flow.request) + pill('↓', 'response', flow.response);
   if (pills !== '') return pills;
   return bytesUp(flow) + bytesDown(flow) > 0 ? '<span class="dim">recorded</span>' : '';

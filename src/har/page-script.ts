@@ -91,7 +91,7 @@ ${SHOW_WEBSOCKET}
     nodes.push(el('div', 'facts', view.facts.map(function (fact) {
       return el('span', '', [el('b', '', fact[0]), fact[1]]);
     })));
-    if (view.websocket) nodes.push(webSocket(view.websocket));
+    if (view.websocket || view.events) nodes.push(frames(view.websocket || view.events));
     var sides = [side('Request', view.request)];
     var last = view.response ? side('Response', view.response) : el('section', 'side', [
       el('h2', '', 'Response'), el('p', 'note', view.error ? 'There was none.' : 'None yet.')

@@ -1,9 +1,9 @@
 /**
- * A WebSocket in the page: functions of the page's script, which stand among its own, and their style.
+ * A WebSocket or an event stream in the page: functions of the page's script, which stand among its own, and their style.
  * @module
  */
 
-/** `webSocket(view)`: the messages as a list. It uses `el` and `layOutJson`; what it shows is text, never markup. */
+/** `frames(view)`: messages, or events, as a list. It uses `el` and `layOutJson`; what it shows is text, never markup. */
 export const SHOW_WEBSOCKET = `
   function marked(word) {
     var kind = { dropped: 'bad', truncated: 'warn', injected: 'pill', 'not UTF-8': 'warn' }[word] || '';
@@ -17,6 +17,7 @@ export const SHOW_WEBSOCKET = `
     arrow.title = row.up ? 'sent by the client' : 'sent by the server';
     var content = el('span', 'content', []);
     if (row.kind !== 'text' && row.kind !== 'binary') content.append(el('b', 'kind', row.kind));
+    if (row.name) content.append(el('b', 'kind', row.name));
     row.marks.forEach(function (word) { content.append(marked(word)); });
     content.append(el('span', 'text' + (binary ? ' hex' : ''), row.line));
     var cells = [arrow, el('span', 'at', row.time || ''), content, el('span', 'size', row.size || '')];
@@ -30,10 +31,10 @@ export const SHOW_WEBSOCKET = `
     return el('li', row.kind, details);
   }
 
-  function webSocket(view) {
+  function frames(view) {
     var list = el('ol', 'frames', view.rows.map(frame));
     list.tabIndex = 0;
-    list.setAttribute('aria-label', 'WebSocket messages');
+    list.setAttribute('aria-label', view.title);
     var all = list.querySelectorAll('details');
     var button = el('button', '', 'Open all');
     button.type = 'button';
@@ -42,13 +43,13 @@ export const SHOW_WEBSOCKET = `
       all.forEach(function (details) { details.open = open; });
       button.textContent = open ? 'Close all' : 'Open all';
     });
-    var heading = el('h2', '', ['Messages', el('span', 'verdict end ' + view.mood, view.end)]);
+    var heading = el('h2', '', [view.title, el('span', 'verdict end ' + view.mood, view.end)]);
     var facts = el('div', 'facts', view.facts.map(function (fact) {
       return el('span', '', [el('b', '', fact[0]), fact[1]]);
     }));
     return el('section', 'side socket', [
       el('div', 'top', [heading, facts, all.length > 1 && button]),
-      view.rows.length ? list : el('p', 'note', 'No message was recorded.')
+      view.rows.length ? list : el('p', 'note', 'None was recorded.')
     ]);
   }
 `;

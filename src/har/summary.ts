@@ -101,6 +101,8 @@ function bodyFacts(flow: HttpFlow): string[] {
     if (message?.bodyStatus === 'streamed') facts.push(`${name} streamed in ${countPieces(message)}`);
   }
   if (flow.preflight) facts.push('CORS preflight');
+  const events = flow.response?.events;
+  if (events !== undefined) facts.push(plural(events.length, 'event'));
   if (flow.response !== undefined && isInFlight(flow)) facts.push('not complete');
   return facts;
 }
@@ -133,15 +135,23 @@ function note(flow: HttpFlow, redactor: Redactor): string {
   return clip(notes.join(', '), NOTE_WIDTH);
 }
 
-/** `recorded`, or which of the bodies were streamed in how many pieces; of a WebSocket, how many messages. */
+/**
+ * `recorded`, or which of the bodies were streamed in how many pieces; of a WebSocket how many messages, of an event
+ * stream how many events.
+ */
 function bodies(flow: HttpFlow): string {
   const { websocket } = flow;
   if (websocket !== undefined) {
     return plural(websocket.messages.length, 'message') + (websocket.stream ? ' streamed' : '');
   }
+  const events = flow.response?.events;
   const streamed: string[] = [];
   if (flow.request.bodyStatus === 'streamed') streamed.push(`up in ${countPieces(flow.request)}`);
-  if (flow.response?.bodyStatus === 'streamed') streamed.push(`down in ${countPieces(flow.response)}`);
+  if (flow.response?.bodyStatus === 'streamed') {
+    streamed.push(
+      `down in ${events === undefined ? countPieces(flow.response) : plural(events.length, 'event')}`,
+    );
+  }
   if (streamed.length > 0) return `streamed ${streamed.join(', ')}`;
   return bytesUp(flow) + bytesDown(flow) > 0 ? 'recorded' : '-';
 }

@@ -7,7 +7,7 @@ export interface FlowTimes {
   readonly start: number;
   readonly send: number;
   readonly wait: number;
-  /** Of a WebSocket, so far: to the last message, ping or pong. */
+  /** Of a WebSocket: to its end, or so far to the last message, ping or pong. */
   readonly receive: number;
   /** From the start to the last thing known to have happened. */
   readonly total: number;
@@ -38,10 +38,10 @@ export function startOf(flow: HttpFlow): number {
   return known(flow.request.transfer.startedAt) ?? 0;
 }
 
-/** Neither an error nor the end of both messages has ended it yet; nor, where it became a WebSocket, its end. */
+/** Neither an error nor the end of both messages has ended it yet. A WebSocket's flow ends with it, even after an error. */
 export function isInFlight(flow: HttpFlow): boolean {
-  if (flow.error !== undefined) return false;
   if (flow.websocket !== undefined) return !flow.websocket.closed;
+  if (flow.error !== undefined) return false;
   return !(flow.request.complete && flow.response?.complete === true);
 }
 

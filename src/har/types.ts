@@ -37,11 +37,14 @@ export interface HarEntry {
   _resourceType?: string;
   /** Of a connection that became a WebSocket: its messages, in order of their ends, as Chrome exports them. */
   _webSocketMessages?: HarWebSocketMessage[];
+  /** Its pings and pongs, in order. */
   _webSocketPings?: HarWebSocketPing[];
   /** Absent while it is open. `code`, `reason`: of the first close frame; 1005 without a code, 1006 without a frame. */
   _webSocketClose?: { code: number; reason: string; by?: 'client' | 'server' };
   /** Frames passed on as they arrived. */
   _webSocketStreamed?: true;
+  /** Of an event stream: its events, in order. */
+  _eventSourceMessages?: HarEventSourceMessage[];
   /** Interim (1xx) responses. */
   _informational?: { status: number; statusText: string; headers: HarField[]; time: string }[];
   /** The flow's warnings. */
@@ -58,7 +61,7 @@ export interface HarTimings {
   send: number;
   /** From there to the response's head. */
   wait: number;
-  /** From there to the response's last byte; of a WebSocket, to the last message, ping or pong that is known. */
+  /** From there to the response's last byte; of a WebSocket to its end, or so far to the last message, ping or pong. */
   receive: number;
 }
 
@@ -89,6 +92,7 @@ export interface HarWebSocketMessage {
   comment?: string;
 }
 
+/** A WebSocket's ping or pong. */
 export interface HarWebSocketPing {
   type: 'send' | 'receive';
   /** Seconds since the epoch. */
@@ -97,6 +101,18 @@ export interface HarWebSocketPing {
   opcode: 9 | 10;
   /** Base64. */
   data: string;
+}
+
+/** A server-sent event. */
+export interface HarEventSourceMessage {
+  /** Seconds since the epoch. */
+  time: number;
+  eventName: string;
+  eventId: string;
+  data: string;
+  /** Milliseconds. */
+  _retry?: number;
+  comment?: string;
 }
 
 /** A header, trailer or query parameter. */

@@ -7,6 +7,7 @@ import { messageOf } from '../errors.js';
 import { mediaTypeOf } from '../flow/message-facts.js';
 import type { HttpFlow, Message, Side } from '../flow/types.js';
 import { contentOf } from './content.js';
+import { eventsView } from './event-view.js';
 import type { Redactor } from './redact.js';
 import { count, exactBytes, formatBytes, formatDuration, hexDump } from './text.js';
 import { timesOf } from './times.js';
@@ -31,6 +32,8 @@ export interface FlowView {
   request: MessageView;
   response?: MessageView;
   websocket?: SocketView;
+  /** Of an event stream. */
+  events?: SocketView;
 }
 
 export interface MessageView {
@@ -55,7 +58,7 @@ export interface BodyView {
   size?: string;
   /** A data: URL. */
   image?: string;
-  /** It is a WebSocket's message, not a body. */
+  /** It is a WebSocket's message or an event, not a body. */
   of?: 'message';
 }
 
@@ -71,7 +74,7 @@ const FIELDS = 200;
 const PARTS = 100;
 const RUNS = 12;
 
-/** @param socketRows how many rows of a WebSocket's messages are shown */
+/** @param socketRows how many rows of a WebSocket's messages, or of events, are shown */
 export function viewOf(flow: HttpFlow, redactor: Redactor, socketRows = 400): FlowView {
   const { request, response, error } = flow;
   const view: FlowView = {
@@ -93,6 +96,8 @@ export function viewOf(flow: HttpFlow, redactor: Redactor, socketRows = 400): Fl
     // After a handshake there is no body.
     if (view.response !== undefined) view.response.body = { notes: [] };
   }
+  const events = response?.events;
+  if (events !== undefined) view.events = eventsView(flow, events, socketRows);
   if (error !== undefined) {
     view.error = { code: error.code, message: redactor.sentence(flow, error.message) };
     const cause = error.cause === undefined ? '' : redactor.sentence(flow, causeText(error.cause));

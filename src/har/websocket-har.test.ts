@@ -70,6 +70,7 @@ describe('toHar of a WebSocket', () => {
       { data: 'ab', fragments: [1, 1] },
       { data: 'a', dropped: true },
       { data: 'b', injected: true },
+      { data: 'c', edited: true },
       { data: 'grün', kept: 3 },
       { data: Buffer.from([0x61, 0xff]), type: 'text' },
       { data: Buffer.from([1, 2, 3]), kept: 1 },
@@ -79,6 +80,7 @@ describe('toHar of a WebSocket', () => {
       { opcode: 1, data: 'ab', _frames: 2 },
       { opcode: 1, data: 'a', _dropped: true },
       { opcode: 1, data: 'b', _injected: true },
+      { opcode: 1, data: 'c', _edited: true },
       { opcode: 1, data: 'gr', _truncated: true, _size: 5 },
       { opcode: 1, data: 'a\ufffd', _base64: 'Yf8=' },
       { opcode: 2, data: 'AQ==', _truncated: true, _size: 3 },
@@ -152,7 +154,7 @@ describe('room in a file', () => {
   });
 
   it('puts what is missing into the comment of the entry', () => {
-    // It takes all the room there is, but for its own frame.
+    // It takes all the room there is, but for what a message costs besides.
     const messages = [{ data: Buffer.alloc(((MAX_TEXT - 100) / 4) * 3) }, { data: 'end' }];
     const [found] = toHar([makeFlow({ websocket: { messages, close: { code: 1000 } } })]).log.entries;
     expect(found?._webSocketMessages?.map(({ data }) => data.length)).toEqual([MAX_TEXT - 100]);

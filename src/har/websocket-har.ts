@@ -8,7 +8,7 @@ import { closeReason, payloadText } from './websocket.js';
 import { leftOut, type Writer } from './writer.js';
 
 /** Characters that a message costs besides its payload. Millions of small ones would make a file that nobody reads. */
-const FRAME = 100;
+const OVERHEAD = 100;
 
 /** What an entry has because its connection is a WebSocket. */
 type SocketEntry = Pick<
@@ -56,15 +56,15 @@ export function socketEntry(
 }
 
 /** As many as there is room for, from the first. */
-function some<From, To>(
+export function some<From, To>(
   all: readonly From[],
   writer: Writer,
   write: (item: From, writer: Writer) => To,
 ): To[] {
   const written: To[] = [];
   for (const item of all) {
-    if (writer.left < FRAME) break;
-    writer.left -= FRAME;
+    if (writer.left < OVERHEAD) break;
+    writer.left -= OVERHEAD;
     written.push(write(item, writer));
   }
   return written;
@@ -104,6 +104,6 @@ function embedPayload(message: WebSocketMessage, result: HarWebSocketMessage, wr
 }
 
 /** Microseconds are kept. */
-function seconds(milliseconds: number): number {
+export function seconds(milliseconds: number): number {
   return Math.round(milliseconds * 1000) / 1e6;
 }

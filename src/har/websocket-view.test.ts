@@ -71,11 +71,9 @@ describe('a WebSocket in the page', () => {
   });
 
   it('marks what is not as usual', () => {
-    expect(frame({ data: 'a', injected: true, dropped: true, fragments: [0, 1] }).marks).toEqual([
-      'injected',
-      'dropped',
-      '2 frames',
-    ]);
+    expect(
+      frame({ data: 'a', injected: true, edited: true, dropped: true, fragments: [0, 1] }).marks,
+    ).toEqual(['injected', 'edited', 'dropped', '2 frames']);
     expect(frame({ data: '{"a":"grün"}', kept: 9 })).toMatchObject({
       marks: ['truncated'],
       line: '{"a":"gr',
@@ -177,6 +175,6 @@ describe('a WebSocket in the page', () => {
 
   it('is shown by a script that parses', () => {
     expect(() => new Function(SCRIPT)).not.toThrow();
-    expect(SCRIPT).toContain('if (view.websocket) nodes.push(webSocket(view.websocket));');
+    expect(SCRIPT).toContain('nodes.push(frames(view.websocket || view.events));');
   });
 });

@@ -2,6 +2,7 @@
  * What the HTML page shows of a WebSocket: its messages, pings and end as rows of strings.
  * @module
  */
+import type { Payload } from '../flow/payload-match.js';
 import type { HttpFlow, WebSocketData, WebSocketMessage, WebSocketPing } from '../flow/types.js';
 import type { Redactor } from './redact.js';
 import { count, exactBytes, formatBytes, formatDuration, hexDump, plural, printable } from './text.js';
@@ -10,6 +11,8 @@ import type { BodyView, Pair } from './view.js';
 import { closeReason, endOf, moodOf, payloadText, socketTotals } from './websocket.js';
 
 export interface SocketView {
+  /** What the rows are. */
+  title: 'Messages' | 'Events';
   facts: Pair[];
   /** How it ended, or `open`. */
   end: string;
@@ -23,6 +26,8 @@ export interface FrameView {
   /** Since the request. Absent where it is not known. */
   time?: string;
   kind: 'text' | 'binary' | 'ping' | 'pong' | 'close';
+  /** The type of an event. */
+  name?: string;
   size?: string;
   /** What is not as usual, a word or two each. */
   marks: string[];
@@ -65,15 +70,23 @@ export function socketView(
   if (socket.stream) facts.push(['streamed', 'frames passed on as they arrived']);
   const all = inOrder(socket);
   const start = startOf(flow);
-  const show = (frames: readonly Frame[]) => frames.map((frame) => frameView(frame, start));
-  const head = all.length <= room ? all.length : Math.ceil(room / 2);
-  const tail = all.length <= room ? all.length : all.length - Math.floor(room / 2);
-  const rows: SocketView['rows'] = show(all.slice(0, head));
-  if (tail > head) rows.push({ gap: gapText(all.slice(head, tail)) });
-  rows.push(...show(all.slice(tail)));
+  const rows = rowsOf(all, room, (frame) => frameView(frame, start), gapText);
   const close = closeView(flow, socket, redactor);
   if (close !== undefined) rows.push(close);
-  return { facts, end: endOf(flow, socket, redactor), mood: moodOf(socket), rows };
+  return { title: 'Messages', facts, end: endOf(flow, socket, redactor), mood: moodOf(socket), rows };
+}
+
+/** @param room rows that there may be; the first and the last items are shown, in equal shares */
+export function rowsOf<T>(
+  all: readonly T[],
+  room: number,
+  show: (item: T) => FrameView,
+  gap: (items: readonly T[]) => string,
+): SocketView['rows'] {
+  if (all.length <= room) return all.map(show);
+  const head = Math.ceil(room / 2);
+  const tail = all.length - Math.floor(room / 2);
+  return [...all.slice(0, head).map(show), { gap: gap(all.slice(head, tail)) }, ...all.slice(tail).map(show)];
 }
 
 type Frame = WebSocketMessage | WebSocketPing;
@@ -95,6 +108,10 @@ function gapText(frames: readonly Frame[]): string {
     ...(messages > 0 ? [plural(messages, 'message')] : []),
     ...(pings > 0 ? [`${count(pings)} ${pings === 1 ? 'ping or pong' : 'pings and pongs'}`] : []),
   ].join(' and ');
+  return leftOutHere(what);
+}
+
+export function leftOutHere(what: string): string {
   return `${what} left out here, to keep this page small`;
 }
 
@@ -117,7 +134,8 @@ function frameView(frame: Frame, start: number): FrameView {
   return { ...common, kind: frame.type, marks, ...payloadView(frame, marks) };
 }
 
-function payloadView(message: WebSocketMessage, marks: string[]): Pick<FrameView, 'line' | 'body'> {
+/** @param marks get what is not as usual */
+export function payloadView(message: Payload, marks: string[]): Pick<FrameView, 'line' | 'body'> {
   const { data, size } = message;
   const notes: string[] = [];
   if (message.truncated) {
@@ -134,11 +152,7 @@ function payloadView(message: WebSocketMessage, marks: string[]): Pick<FrameView
   return { line, body: { notes, text: hexDump(data.subarray(0, HEX)), of: 'message' } };
 }
 
-function textView(
-  message: WebSocketMessage,
-  text: string,
-  notes: string[],
-): Pick<FrameView, 'line' | 'body'> {
+function textView(message: Payload, text: string, notes: string[]): Pick<FrameView, 'line' | 'body'> {
   const line = printable(text.slice(0, LINE).replace(/\s+/g, ' '));
   const json = isJson(message);
   if (line === text && !json && notes.length === 0) return { line };
@@ -149,7 +163,7 @@ function textView(
 }
 
 /** Objects and arrays: there is nothing to lay out in other JSON. */
-function isJson(message: WebSocketMessage): boolean {
+function isJson(message: Payload): boolean {
   if (message.truncated || message.data.length > PRETTY) return false;
   if (!/^\s*[[{]/.test(message.data.toString('latin1', 0, 64))) return false;
   try {

@@ -81,11 +81,14 @@ describe('summarize of WebSockets', () => {
 });
 
 describe('times of a WebSocket', () => {
-  it('is in flight until it is closed or failed', () => {
+  it('is in flight until it is closed, also after an error', () => {
     expect(isInFlight(socket({}))).toBe(true);
     expect(isInFlight(socket({ close: { code: 1000 }, closed: false }))).toBe(true);
     expect(isInFlight(socket({ close: { code: 1000 } }))).toBe(false);
-    expect(isInFlight(socket({}, { error: { code: 'KILLED', message: '' } }))).toBe(false);
+    // As a hook's that threw on a streamed connection.
+    const error = { code: 'HOOK_FAILED', message: '' } as const;
+    expect(isInFlight(socket({}, { error }))).toBe(true);
+    expect(isInFlight(socket({ close: { code: 1011 } }, { error }))).toBe(false);
   });
 
   it('receives until something was last heard', () => {

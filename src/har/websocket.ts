@@ -3,7 +3,8 @@
  * @module
  */
 import { isUtf8 } from 'node:buffer';
-import type { HttpFlow, WebSocketData, WebSocketMessage } from '../flow/types.js';
+import type { Payload } from '../flow/payload-match.js';
+import type { HttpFlow, WebSocketData } from '../flow/types.js';
 import type { Redactor } from './redact.js';
 import { count, formatBytes, plural, printable } from './text.js';
 
@@ -76,7 +77,7 @@ export function socketFacts(flow: HttpFlow, socket: WebSocketData, redactor: Red
   ];
 }
 
-/** When something was last heard on it: milliseconds since the epoch. */
+/** When it ended, or so far something was last heard on it: milliseconds since the epoch. */
 export function lastHeard({ messages, pings, endedAt }: WebSocketData): number | undefined {
   if (endedAt !== undefined) return endedAt;
   const times = [messages.at(-1), pings.at(-1)].flatMap((last) => (last === undefined ? [] : last.timestamp));
@@ -87,7 +88,7 @@ export function lastHeard({ messages, pings, endedAt }: WebSocketData): number |
  * A text message's payload as text, `limit` octets of it at most, without a character that was cut in two; `undefined`
  * if octets would be lost, since it is not UTF-8.
  */
-export function payloadText(message: WebSocketMessage, limit = Number.POSITIVE_INFINITY): string | undefined {
+export function payloadText(message: Payload, limit = Number.POSITIVE_INFINITY): string | undefined {
   const { data } = message;
   if (!message.truncated && data.length <= limit) return isUtf8(data) ? data.toString() : undefined;
   try {

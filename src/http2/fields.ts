@@ -116,7 +116,8 @@ export function trailerFields(trailers: Headers | undefined): OutgoingHttpHeader
 
 function outgoing(headers: Headers, request: boolean): OutgoingHttpHeaders {
   const named = (headers.get('connection') ?? '').split(',').map((name) => name.trim().toLowerCase());
-  const fields: { [name: string]: string | string[] } = {};
+  // A field may be called `constructor` or `__proto__`.
+  const fields: { [name: string]: string | string[] } = Object.create(null);
   for (const [written, value] of headers) {
     const name = written.toLowerCase();
     if (CONNECTION_FIELDS.has(name) || (request && name === 'host')) continue;

@@ -13,7 +13,7 @@ export class Http2Outlet implements BodyOutlet {
   constructor(private readonly stream: Http2Stream) {
     stream.on('drain', () => this.onDrain?.());
     // Without any, an empty DATA frame ends the stream.
-    stream.once('wantTrailers', () => stream.sendTrailers(this.#trailers));
+    whenTrailersWanted(stream, () => this.#trailers);
   }
 
   raw(bytes: Buffer, written: Written): boolean {
@@ -30,12 +30,27 @@ export class Http2Outlet implements BodyOutlet {
 
   end(_lastLine: string | undefined, trailers: Headers | undefined, written: Written): void {
     this.#trailers = trailerFields(trailers);
-    endStream(this.stream, undefined, written);
+    endStream(this.stream, undefined, true, written);
   }
 }
 
-/** Ends a stream's sending side, with the last octets if there are any. */
-export function endStream(stream: Http2Stream, last: Buffer | undefined, written: Written): void {
+/** Sends trailers when their turn comes, unless the stream is closed by then. */
+export function whenTrailersWanted(stream: Http2Stream, trailers: () => OutgoingHttpHeaders): void {
+  stream.once('wantTrailers', () => {
+    if (!stream.closed && !stream.destroyed) stream.sendTrailers(trailers());
+  });
+}
+
+/**
+ * Ends a stream's sending side, with the last octets if there are any.
+ * @param trailers whether the stream was made to wait for them
+ */
+export function endStream(
+  stream: Http2Stream,
+  last: Buffer | undefined,
+  trailers: boolean,
+  written: Written,
+): void {
   if (!isWritable(stream)) {
     queueMicrotask(() => written(new Error('the stream is closed')));
     return;
@@ -46,7 +61,9 @@ export function endStream(stream: Http2Stream, last: Buffer | undefined, written
     told = true;
     written(error);
   };
-  stream.once('finish', () => tell());
+  // Until they have gone, a stream that is closed loses its trailers; node:http2 sends them in a setImmediate.
+  if (trailers) stream.once('wantTrailers', () => setImmediate(() => tell()));
+  else stream.once('finish', () => tell());
   // A stream that both sides have ended may close without having told that it finished. Whoever else hears of its close
   // hears this first.
   stream.prependOnceListener('close', () => {

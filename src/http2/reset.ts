@@ -1,3 +1,5 @@
+import type { Http2Stream } from 'node:http2';
+
 /** Error codes by number (RFC 9113 section 7). */
 const NAMES = [
   'NO_ERROR',
@@ -16,8 +18,8 @@ const NAMES = [
   'HTTP_1_1_REQUIRED',
 ] as const;
 
-/** The stream's request has not been processed. */
 export const REFUSED_STREAM = 7;
+const HTTP_1_1_REQUIRED = 13;
 
 /** A stream that was reset (RFC 9113 section 5.4.2). */
 export class StreamReset extends Error {
@@ -26,10 +28,32 @@ export class StreamReset extends Error {
     super(`the stream was reset with ${nameOfCode(code)}`);
     this.name = 'StreamReset';
   }
+
+  /** The request has certainly not been processed (RFC 9113 section 8.7), and may be sent again. */
+  get unprocessed(): boolean {
+    return this.code === REFUSED_STREAM || this.code === HTTP_1_1_REQUIRED;
+  }
+
+  /** What a peer on the other side is reset with: NO_ERROR would look to it like the end of a body. */
+  get codeToPass(): number {
+    return this.code === 0 ? 2 : this.code;
+  }
 }
 
 /** `CANCEL (8)`, for messages. */
 export function nameOfCode(code: number): string {
   const name = NAMES[code];
   return name === undefined ? `code ${code}` : `${name} (${code})`;
+}
+
+/**
+ * Resets a stream. node:http2 ends what is sent at once and puts the reset itself off while the stream is read, or where
+ * a callback of its connection is running: the peer may get a whole body instead, and with trailers to come the process
+ * fails an assertion of Node's (OnTrailers).
+ */
+export function resetStream(stream: Http2Stream, code: number): void {
+  stream.pause();
+  setImmediate(() => {
+    if (!stream.closed && !stream.destroyed) stream.close(code);
+  });
 }

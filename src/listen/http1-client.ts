@@ -34,6 +34,8 @@ export class Http1Client implements ClientStream, Idler {
   #rest: Buffer = EMPTY;
   /** What has come of a head that is not complete, as far as a record of its refusal shows it. */
   #begun: Buffer = EMPTY;
+  /** No request has come yet. */
+  #first = true;
   #paused = false;
   #stopped = false;
   /** This side is closed; what comes is read and dropped. */
@@ -189,7 +191,7 @@ export class Http1Client implements ClientStream, Idler {
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       const whole = Buffer.concat([this.#begun, bytes]);
-      if (this.onHttp2 !== undefined && sniff(whole) === 'http2') this.#switchToHttp2(whole);
+      if (this.#first && this.onHttp2 !== undefined && sniff(whole) === 'http2') this.#switchToHttp2(whole);
       else this.#refuse(error, whole.subarray(0, FIRST_LINE));
       return;
     }
@@ -226,6 +228,7 @@ export class Http1Client implements ClientStream, Idler {
 
   #head(head: RequestHead): void {
     this.services.idleWatch.stop(this);
+    this.#first = false;
     this.version = head.version;
     if (head.method === 'CONNECT') {
       if (this.tunnel !== undefined) throw new ProtocolError('CONNECT inside a tunnel');

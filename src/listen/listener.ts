@@ -60,7 +60,7 @@ export class Listener {
         ? ({ rest }) => {
             this.#clients.delete(http);
             socket.unshift(rest);
-            this.#watch(new Http2Client(socket, client, services, undefined), socket);
+            this.#watch(new Http2Client(socket, socket, client, services, undefined), socket);
           }
         : undefined,
     );

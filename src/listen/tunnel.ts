@@ -48,7 +48,7 @@ export class Tunnel {
   open({ socket, rest }: RelayEnd): void {
     const { client, authority } = this.setup;
     client.tunnel = formatAuthority(authority);
-    socket.on('error', (error) => this.#failed(error));
+    socket.on('error', this.#onError);
     socket.write('HTTP/1.1 200 Connection established\r\n\r\n', 'latin1');
     this.#listen(socket, rest);
   }
@@ -63,8 +63,9 @@ export class Tunnel {
       stop();
       origin?.destroy();
       if (spoken === 'tls' && !this.setup.client.tls) this.#intercept(socket, seen);
-      else if (spoken === 'http1') this.#serve(socket, seen);
       else if (spoken === 'http2' && this.setup.services.options.http2) this.#serveHttp2(socket, seen);
+      // Where HTTP/2 is turned off it is refused as what it looks like.
+      else if (spoken === 'http1' || spoken === 'http2') this.#serve(socket, seen);
       else this.#pass(socket, seen);
       return true;
     };
@@ -153,11 +154,13 @@ export class Tunnel {
 
   #handshake(socket: Socket, http2: boolean): void {
     const { client, interceptor, authority } = this.setup;
+    // While the origin was asked.
+    if (socket.destroyed) return;
     interceptor.intercept(socket, authority.host, http2).then(
       (secure) => {
         client.tls = true;
         if (typeof secure.servername === 'string' && secure.servername !== '') client.sni = secure.servername;
-        secure.on('error', (error) => this.#failed(error));
+        secure.on('error', this.#onError);
         if (secure.alpnProtocol === 'h2') this.#serveHttp2(secure, NOTHING);
         else this.#listen(secure, NOTHING);
       },
@@ -169,9 +172,12 @@ export class Tunnel {
   }
 
   #serveHttp2(socket: Socket, rest: Buffer): void {
-    const { client, services, authority } = this.setup;
+    const { client, services, authority, raw } = this.setup;
+    if (socket.destroyed) return;
     if (rest.length > 0) socket.unshift(rest);
-    this.setup.onClient(new Http2Client(socket, client, services, authority));
+    // Its own session tells of failures, once.
+    socket.off('error', this.#onError).on('error', () => undefined);
+    this.setup.onClient(new Http2Client(socket, raw, client, services, authority));
   }
 
   #serve(socket: Socket, rest: Buffer): void {
@@ -198,6 +204,8 @@ export class Tunnel {
     const route: Route = { tls: client.tls, ...authority, serverName: client.sni ?? authority.host };
     return services.dial(route);
   }
+
+  readonly #onError = (error: Error) => this.#failed(error);
 
   #failed(error: unknown): void {
     const { services, client } = this.setup;

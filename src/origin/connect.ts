@@ -27,10 +27,10 @@ export function connectTcp(target: {
   port: number;
   timeout: number;
   onSocket: OnSocket;
-  /** The socket's reads are taken by node:http2, or go through TLS. */
-  plainReads?: boolean;
+  /** The socket's reads are taken by node:http2. */
+  plainReads: boolean;
 }): Promise<Dialled> {
-  const buffers = target.plainReads === true ? undefined : new ReadBuffers();
+  const buffers = target.plainReads ? undefined : new ReadBuffers();
   const socket = net.connect({
     host: target.host,
     port: target.port,

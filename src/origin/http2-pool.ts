@@ -5,7 +5,7 @@ import type { Http2Origin } from './http2-origin.js';
 export interface Http2Dialler {
   /** A connection that offers HTTP/2, and HTTP/1.1 behind it. @throws OriginFailure */
   dial(): Promise<Dialled>;
-  /** Speaks HTTP/2 over it. Gives `undefined` if the other end does not. */
+  /** Speaks HTTP/2 over it. Gives `undefined` if the other end turns out not to. @throws OriginFailure */
   speak(dialled: Dialled): Promise<Http2Origin | undefined>;
   /** The origin has chosen HTTP/1.1: the connection may serve an exchange of that. */
   other(dialled: Dialled): void;
@@ -32,12 +32,27 @@ export class Http2Pool {
     return this.#only.has(key);
   }
 
+  /** The origin wants HTTP/1.1 for what it was asked over HTTP/2. */
+  noteHttp1(key: string): void {
+    this.#only.delete(key);
+    this.#spoken.set(key, 'http/1.1');
+  }
+
+  /** It can't be connected to: what comes to listen there next may speak something else. */
+  forget(key: string): void {
+    this.#only.delete(key);
+    this.#spoken.delete(key);
+  }
+
+  /** The connection takes no further exchanges. */
+  drop(key: string, origin: Http2Origin): void {
+    if (this.#origins.get(key) === origin) this.#origins.delete(key);
+  }
+
   /** The connection to an origin, if there is one that can be used. */
   find(key: string): Http2Origin | undefined {
     const origin = this.#origins.get(key);
-    if (origin?.usable) return origin;
-    this.#origins.delete(key);
-    return undefined;
+    return origin?.usable ? origin : undefined;
   }
 
   /** Connects, once for all who ask meanwhile. Gives `undefined` if the origin chose HTTP/1.1. @throws OriginFailure */
@@ -56,14 +71,21 @@ export class Http2Pool {
     try {
       const dialled = await dialler.dial();
       if (dialled.alpn !== 'h2') {
-        this.#spoken.set(key, 'http/1.1');
+        this.noteHttp1(key);
         dialler.other(dialled);
         return undefined;
       }
       const origin = await dialler.speak(dialled);
-      this.#spoken.set(key, origin === undefined ? 'http/1.1' : 'h2');
-      if (origin !== undefined) this.#origins.set(key, origin);
+      if (origin === undefined) {
+        this.noteHttp1(key);
+      } else {
+        this.#spoken.set(key, 'h2');
+        this.#origins.set(key, origin);
+      }
       return origin;
+    } catch (error) {
+      this.forget(key);
+      throw error;
     } finally {
       this.#joining.delete(key);
     }

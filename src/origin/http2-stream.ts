@@ -3,10 +3,12 @@ import { constants } from 'node:http2';
 import type { Headers } from '../flow/headers.js';
 import type { ServerInfo } from '../flow/types.js';
 import { ProtocolError } from '../http1/head.js';
+import { watchEnd } from '../http2/ending.js';
 import { receivedFields, requestFields, trailerFields } from '../http2/fields.js';
 import { responseHead } from '../http2/heads.js';
-import { endStream, Http2Outlet } from '../http2/outlet.js';
-import { nameOfCode, StreamReset } from '../http2/reset.js';
+import { checkSize } from '../http2/limits.js';
+import { endStream, Http2Outlet, whenTrailersWanted } from '../http2/outlet.js';
+import { nameOfCode, REFUSED_STREAM, resetStream, StreamReset } from '../http2/reset.js';
 import type { BodyOutlet } from '../stream/body.js';
 import type { Http2Origin } from './http2-origin.js';
 import type { Detached, OriginEvents, OriginStream, OutgoingRequest, WholeBody, Written } from './stream.js';
@@ -18,8 +20,22 @@ export class Http2OriginStream implements OriginStream {
   #stream: ClientHttp2Stream | undefined;
   #trailers: Headers | undefined;
   #answered = false;
+  #headCame = false;
   #method = '';
+  #paused = false;
+  /** The response has been told to its end, or that it has none. */
   #over = false;
+  /** What came before the stream was closed and has not been told. */
+  readonly #left: Buffer[] = [];
+  /** There is no more to read: node:http2 may say so while the stream is paused. */
+  #readEnded = false;
+  #closed = false;
+  /** The origin has ended the response with END_STREAM. */
+  #whole = () => false;
+  /** It has closed the stream without an error, and nothing is known to be missing. */
+  #enough = false;
+  /** Octets that are still to come; `undefined` where no length was stated, or before the head. */
+  #missing: number | undefined;
 
   constructor(
     private readonly origin: Http2Origin,
@@ -45,33 +61,44 @@ export class Http2OriginStream implements OriginStream {
     const endsWithHead = !waits && (head.framing === 'none' || body.bytes.length === 0);
     const stream = this.#request(head, endsWithHead, waits);
     if (stream === undefined) return;
-    if (waits) stream.once('wantTrailers', () => stream.sendTrailers(trailerFields(trailers)));
+    if (waits) whenTrailersWanted(stream, () => trailerFields(trailers));
     if (endsWithHead) process.nextTick(written);
-    else endStream(stream, body.bytes, written);
+    else endStream(stream, body.bytes, waits, written);
   }
 
   pause(): void {
+    this.#paused = true;
     this.#stream?.pause();
   }
 
   resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
     this.#stream?.resume();
+    if (this.#readEnded) process.nextTick(() => this.#tellEnd());
   }
 
   lend(): () => void {
     return NOOP;
   }
 
-  release(reusable: boolean): void {
-    const stream = this.#stream;
-    if (!reusable && stream !== undefined && !stream.closed) stream.close(constants.NGHTTP2_CANCEL);
-    this.#done();
+  /** The connection goes on in any case. */
+  release(): void {
+    if (!this.#over) {
+      this.cut();
+      return;
+    }
+    this.#events = undefined;
+    this.#stream?.resume();
   }
 
   cut(): void {
+    this.#events = undefined;
     const stream = this.#stream;
-    if (stream !== undefined && !stream.closed) stream.close(constants.NGHTTP2_CANCEL);
-    this.#done();
+    if (stream === undefined) return;
+    if (!stream.closed) resetStream(stream, constants.NGHTTP2_CANCEL);
+    // What comes now is for nobody, but has to be read for the stream to end.
+    else stream.resume();
   }
 
   /** Nothing of HTTP/2 authenticates a connection. */
@@ -99,11 +126,7 @@ export class Http2OriginStream implements OriginStream {
       // A connection that was lost between the decision to use it and now has certainly not seen the request.
       const lost = session.closed || session.destroyed;
       queueMicrotask(() => {
-        if (lost)
-          this.#failed(
-            `the origin closed the connection: ${why}`,
-            new StreamReset(constants.NGHTTP2_REFUSED_STREAM),
-          );
+        if (lost) this.#failed(`the origin closed the connection: ${why}`, new StreamReset(REFUSED_STREAM));
         else this.#events?.failed('INTERNAL', `the request can't be written as HTTP/2: ${why}`, error);
       });
       return undefined;
@@ -116,6 +139,7 @@ export class Http2OriginStream implements OriginStream {
   }
 
   #listen(stream: ClientHttp2Stream): void {
+    this.#whole = watchEnd(stream);
     stream.on('error', NOOP);
     stream.on('headers', (_headers: unknown, _flags: number, raw: string[]) => {
       this.#answered = true;
@@ -125,52 +149,106 @@ export class Http2OriginStream implements OriginStream {
       this.#answered = true;
       this.#head(raw, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
     });
-    stream.on('data', (bytes: Buffer) => {
-      this.#events?.data(bytes, 0, bytes.length);
-      this.#events?.wire(bytes, 0, bytes.length);
-    });
+    stream.on('data', (bytes: Buffer) => this.#data(bytes));
     stream.on('trailers', (_headers: unknown, _flags: number, raw: string[]) => {
-      this.#trailers = receivedFields(raw).headers;
+      this.#heard(() => {
+        checkSize(raw, 'trailers');
+        this.#trailers = receivedFields(raw).headers;
+      });
     });
     stream.on('end', () => {
-      // A reset ends what can be read too.
-      if (stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return;
-      this.#over = true;
-      this.#events?.end(undefined, this.#trailers);
+      this.#readEnded = true;
+      const closed = stream.closed && stream.rstCode === constants.NGHTTP2_NO_ERROR;
+      // Servers of Node's end a response that way when they are busy. Browsers take it for whole, too.
+      this.#enough = closed && !this.origin.session.destroyed && this.#headCame && !this.#missing;
+      this.#tellEnd();
     });
     stream.on('close', () => {
-      if (this.#over) return;
-      const code = stream.rstCode;
-      const lost = this.origin.session.destroyed;
-      const how = lost ? 'closed the connection' : `reset the stream with ${nameOfCode(code)}`;
-      this.#failed(`the origin ${how}${this.origin.lastWords}`, new StreamReset(code));
+      // A stream that is reset drops what it holds for a reader that is not ready.
+      for (let part = stream.read(); part !== null; part = stream.read()) this.#left.push(part);
+      this.#readEnded = true;
+      this.#closed = true;
+      this.#tellEnd();
     });
   }
 
+  /** Tells what is left, then the end, then how the stream was closed; not while paused. */
+  #tellEnd(): void {
+    while (!this.#paused) {
+      const part = this.#left.shift();
+      if (part !== undefined) {
+        this.#data(part);
+      } else if (!this.#over && (this.#whole() || this.#enough)) {
+        this.#over = true;
+        this.#events?.end(undefined, this.#trailers);
+      } else {
+        if (this.#closed) this.#tellClose();
+        return;
+      }
+    }
+  }
+
+  #data(bytes: Buffer): void {
+    if (this.#missing !== undefined) this.#missing -= bytes.length;
+    this.#events?.data(bytes, 0, bytes.length);
+    this.#events?.wire(bytes, 0, bytes.length);
+  }
+
+  /** Tells why the stream is closed, unless both sides have ended it. */
+  #tellClose(): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    const code = stream.rstCode;
+    if (this.#over && code === constants.NGHTTP2_NO_ERROR && !stream.aborted) return;
+    const { origin } = this;
+    if (code === constants.NGHTTP2_HTTP_1_1_REQUIRED) origin.http1Required();
+    if (origin.excludes(stream.id)) {
+      this.#failed(`the origin closed the connection${origin.lastWords}`, new StreamReset(REFUSED_STREAM));
+    } else if (origin.session.destroyed) {
+      this.#failed(`the origin closed the connection${origin.lastWords}`, origin.failure);
+    } else {
+      const either = OWN_VERDICTS.has(code) ? ', or sent what is not valid HTTP/2' : '';
+      this.#failed(`the origin reset the stream with ${nameOfCode(code)}${either}`, new StreamReset(code));
+    }
+  }
+
   #head(raw: string[], ended: boolean): void {
-    try {
+    this.#heard(() => {
+      checkSize(raw, 'head');
       const head = responseHead(receivedFields(raw), this.#method, ended);
-      if (head.status < 200) this.#events?.informational(head);
-      else this.#events?.head(head);
+      if (head.status < 200) {
+        this.#events?.informational(head);
+        return;
+      }
+      this.#headCame = true;
+      this.#missing = head.framing.kind === 'length' ? head.framing.length : undefined;
+      this.#events?.head(head);
+    });
+  }
+
+  /** Reads something; what is not valid fails the exchange. */
+  #heard(read: () => void): void {
+    try {
+      read();
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#events?.failed('ORIGIN_PROTOCOL', `the origin's response is not valid HTTP/2: ${error.message}`);
     }
   }
 
-  #failed(message: string, cause: StreamReset): void {
+  #failed(message: string, cause: Error | undefined): void {
     this.#over = true;
     this.#events?.failed('ORIGIN_CLOSED', message, cause);
-  }
-
-  #done(): void {
-    this.#events = undefined;
-    // What comes now is for nobody, but has to be read for the stream to end.
-    this.#stream?.resume();
   }
 }
 
 const NOOP = () => undefined;
+
+/** What nghttp2 itself resets a stream with for what came on it: the two can't be told apart. */
+const OWN_VERDICTS: ReadonlySet<number> = new Set([
+  constants.NGHTTP2_PROTOCOL_ERROR,
+  constants.NGHTTP2_FLOW_CONTROL_ERROR,
+]);
 
 /** For a request that could not be sent: its failure is told already. */
 class LostOutlet implements BodyOutlet {

@@ -83,7 +83,7 @@ export class Origins {
     const hop = this.#hop(route);
     const key = this.#key(route, hop);
     const asks = route.http2 === true && this.#http2.spoken(key) !== 'http/1.1';
-    if (this.#mayHttp2(route) && (asks || this.#http2.speaksOnly(key))) {
+    if (this.#mayHttp2(route, hop) && (asks || this.#http2.speaksOnly(key))) {
       const origin = this.#http2.find(key);
       if (origin !== undefined) return origin.open();
       return this.#join(route, hop, key).then(
@@ -101,10 +101,11 @@ export class Origins {
   /** What an origin speaks when it has the choice. Remembered. @throws OriginFailure */
   async spokenBy(route: Route): Promise<'h2' | 'http/1.1'> {
     const hop = this.#hop(route);
-    if (!hop.tls || !this.#mayHttp2(route)) return 'http/1.1';
+    if (!hop.tls || !this.#mayHttp2(route, hop)) return 'http/1.1';
     const key = this.#key(route, hop);
-    const known = this.#http2.spoken(key);
-    if (known !== undefined) return known;
+    if (this.#http2.spoken(key) === 'http/1.1') return 'http/1.1';
+    // Without a connection that proves it, it is asked again: one is needed anyway.
+    if (this.#http2.find(key) !== undefined) return 'h2';
     return (await this.#join(route, hop, key)) === undefined ? 'http/1.1' : 'h2';
   }
 
@@ -144,8 +145,9 @@ export class Origins {
     return `${tls} ${hop.host}:${hop.port}${through}`;
   }
 
-  #mayHttp2(route: Route): boolean {
-    return this.options.http2 && route.opaque !== true;
+  /** HTTP/2 without TLS is for those who know that the origin speaks it: not for what a map or hook took TLS from. */
+  #mayHttp2(route: Route, hop: Hop): boolean {
+    return this.options.http2 && route.opaque !== true && (hop.tls || !route.tls);
   }
 
   /** An HTTP/1 connection, idle or new. */
@@ -168,7 +170,10 @@ export class Origins {
     try {
       return this.#connection(route, hop, key, await this.#dial(route, hop, { tunnel, alpn: HTTP1 }));
     } catch (error) {
-      if (!this.#mayHttp2(route) || !isAlpnRefusal(error)) throw error;
+      if (!this.#mayHttp2(route, hop) || !isAlpnRefusal(error)) {
+        this.#http2.forget(key);
+        throw error;
+      }
       this.#http2.noteOnly(key);
       const origin = this.#http2.find(key) ?? (await this.#join(route, hop, key));
       if (origin === undefined) throw error;
@@ -183,7 +188,9 @@ export class Origins {
       key,
       tls: hop.tls,
       ...(via === undefined ? {} : { via: via.name }),
-      absoluteForm: seesRequests ? { authority: authorityOf(route), extra: via.authorization } : undefined,
+      absoluteForm: seesRequests
+        ? { authority: authorityOf(route, 80), extra: via.authorization }
+        : undefined,
       idleTimeout: this.options.timeouts.idle,
       idleWatch: this.idleWatch,
       onIdle: (connection) => this.#keep(connection),
@@ -191,25 +198,40 @@ export class Origins {
   }
 
   #join(route: Route, hop: Hop, key: string): Promise<Http2Origin | undefined> {
-    const via = hop.upstream ? this.#upstream : undefined;
     return this.#http2.join(key, {
       dial: async () => {
         const dialled = await this.#dial(route, hop, { tunnel: true, alpn: BOTH });
         // Whoever speaks HTTP/2 without TLS knows that the origin does (RFC 9113 section 3.3).
         return hop.tls ? dialled : { ...dialled, alpn: 'h2' };
       },
-      speak: async (dialled) => {
-        const origin = new Http2Origin(dialled, {
-          tls: hop.tls,
-          authority: authorityOf(route),
-          ...(via === undefined ? {} : { via: via.name }),
-          idleTimeout: this.options.timeouts.idle,
-          idleWatch: this.idleWatch,
-        });
-        return hop.tls || (await origin.spoken()) ? origin : undefined;
-      },
+      speak: (dialled) => this.#speak(route, hop, key, dialled),
       other: (dialled) => this.#connection(route, hop, key, dialled).keep(),
     });
+  }
+
+  /** Speaks HTTP/2 over a connection. @throws OriginFailure if it was agreed on and does not come */
+  async #speak(route: Route, hop: Hop, key: string, dialled: Dialled): Promise<Http2Origin | undefined> {
+    const via = hop.upstream ? this.#upstream : undefined;
+    const { idle, connect } = this.options.timeouts;
+    const origin = new Http2Origin(dialled, {
+      tls: hop.tls,
+      authority: authorityOf(route, hop.tls ? 443 : 80),
+      ...(via === undefined ? {} : { via: via.name }),
+      idleTimeout: idle,
+      idleWatch: this.idleWatch,
+      onHttp1Required: () => this.#http2.noteHttp1(key),
+      onGone: (gone) => this.#http2.drop(key, gone),
+    });
+    try {
+      await origin.begun(connect);
+      return origin;
+    } catch (error) {
+      // Without TLS it was a try.
+      if (!hop.tls) return undefined;
+      throw new OriginFailure('ORIGIN_CLOSED', `${route.host}:${route.port}: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
   }
 
   /** @param tunnel whether octets have to get through a chained proxy as they are */
@@ -224,10 +246,11 @@ export class Origins {
     const onSocket = (socket: Socket) => this.#track(socket);
     try {
       const { host, port } = hop;
+      const plainReads = alpn === BOTH && !hop.tls;
       const plain =
         hop.upstream && this.#upstream !== undefined
-          ? await this.#upstream.connect({ host, port, tunnel, timeout, verify, ca, onSocket })
-          : await connectTcp({ host, port, timeout, onSocket, plainReads: alpn === BOTH && !hop.tls });
+          ? await this.#upstream.connect({ host, port, tunnel, timeout, verify, ca, onSocket, plainReads })
+          : await connectTcp({ host, port, timeout, onSocket, plainReads });
       if (!hop.tls) return plain;
       return await connectTls(plain, { serverName: route.serverName, verify, ca, timeout, alpn });
     } catch (error) {
@@ -283,7 +306,7 @@ function isAlpnRefusal(error: unknown): boolean {
   return code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL';
 }
 
-function authorityOf({ host, port }: Route): string {
+function authorityOf({ host, port }: Route, defaultPort: number): string {
   const name = host.includes(':') ? `[${host}]` : host;
-  return port === 80 ? name : `${name}:${port}`;
+  return port === defaultPort ? name : `${name}:${port}`;
 }

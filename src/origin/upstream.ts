@@ -44,9 +44,9 @@ export class UpstreamRoute {
   /** A connection to the proxy, or with `tunnel` through it to the host. @throws OriginFailure */
   async connect(target: UpstreamTarget): Promise<Dialled> {
     let dialled: Dialled;
-    const { timeout, verify, ca, onSocket } = target;
+    const { timeout, verify, ca, onSocket, plainReads } = target;
     try {
-      dialled = await connectTcp({ host: this.#host, port: this.#port, timeout, onSocket });
+      dialled = await connectTcp({ host: this.#host, port: this.#port, timeout, onSocket, plainReads });
       if (this.#tls) {
         const wishes = { serverName: this.#host, verify, ca, timeout, alpn: ['http/1.1'] };
         dialled = await connectTls(dialled, wishes);
@@ -136,6 +136,8 @@ interface UpstreamTarget {
   verify: boolean;
   ca: string[];
   onSocket: OnSocket;
+  /** The socket's reads are taken by node:http2. */
+  plainReads: boolean;
 }
 
 /**

@@ -2,7 +2,7 @@ import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'expect';
 import { Headers } from '../flow/headers.js';
-import { ResponseRecord } from '../flow/message.js';
+import { ResponseRecord } from '../flow/response.js';
 import { octets, sha256 } from '../testing/bytes.js';
 import type { BodyEnd, BodyEvents, BodyOutlet, BodySource } from './body.js';
 import { CollectedBody } from './collected-body.js';

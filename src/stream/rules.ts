@@ -1,8 +1,9 @@
 import { SluiceError, shown } from '../errors.js';
 import type { FlowRecord } from '../flow/flow.js';
 import { compileStreamMatch, type StreamMatch } from '../flow/match.js';
-import type { MessageRecord, RequestRecord, ResponseRecord } from '../flow/message.js';
+import type { MessageRecord, RequestRecord } from '../flow/message.js';
 import { mediaTypeMatches, mediaTypeOf } from '../flow/message-facts.js';
+import type { ResponseRecord } from '../flow/response.js';
 import type { StreamTransform } from '../flow/types.js';
 import type { ResolvedOptions } from '../options.js';
 

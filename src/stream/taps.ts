@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { MessageRecord } from '../flow/message.js';
 import type { SideRecord } from '../flow/transfer.js';
 import { ContentDigest } from './digest.js';
+import type { EventTap } from './event-tap.js';
 import { MultipartTap } from './multipart.js';
 
 /** What a tap is to compute. */
@@ -15,8 +16,8 @@ export interface TapWishes {
 }
 
 /**
- * Everything that is computed from a body's octets in passing: digest, content digest, parts. It never holds the body
- * back for longer than the slowest of them needs.
+ * Everything that is computed from a body's octets in passing: digest, content digest, parts, events. It never holds the
+ * body back for longer than the slowest of them needs.
  */
 export class Taps {
   /** Told when a `write` that returned false may go on. */
@@ -29,6 +30,8 @@ export class Taps {
     private readonly message: MessageRecord,
     private readonly side: SideRecord,
     wishes: TapWishes,
+    /** Of an event stream. */
+    private readonly events?: EventTap,
   ) {
     const { headers } = message;
     this.#hash = wishes.body ? createHash('sha256') : undefined;
@@ -42,12 +45,14 @@ export class Taps {
 
   /** Whether `write` does anything at all. */
   get idle(): boolean {
-    return this.#hash === undefined && this.#content === undefined && this.#multipart === undefined;
+    const { events } = this;
+    return !this.#hash && !this.#content && !this.#multipart && !events;
   }
 
   /** @param bytes valid during the call only. Returns false when the source should wait for `onDrain`. */
   write(bytes: Buffer): boolean {
     this.#hash?.update(bytes);
+    this.events?.write(bytes);
     if (this.#content === undefined && this.#multipart === undefined) return true;
     const kept = Buffer.from(bytes);
     this.#multipart?.write(kept);
@@ -57,17 +62,19 @@ export class Taps {
   /** The body ended normally. Returns a promise only if something is still being computed. */
   finish(): Promise<void> | undefined {
     if (this.#hash !== undefined) this.side.setSha256(this.#hash.digest('hex'));
-    if (this.#content === undefined && this.#multipart === undefined) return undefined;
-    return this.#finishSlow();
+    const events = this.events?.finish();
+    if (this.#content === undefined && this.#multipart === undefined) return events;
+    return this.#finishSlow(events);
   }
 
   destroy(): void {
     this.#content?.destroy();
     this.#multipart?.destroy();
+    this.events?.destroy();
   }
 
-  async #finishSlow(): Promise<void> {
-    const [content, parts] = await Promise.all([this.#content?.finish(), this.#multipart?.finish()]);
+  async #finishSlow(events: Promise<void> | undefined): Promise<void> {
+    const [content, parts] = await Promise.all([this.#content?.finish(), this.#multipart?.finish(), events]);
     this.side.setDecoded(content);
     if (parts !== undefined) this.message.parts = parts;
   }

@@ -13,45 +13,55 @@ export interface ClientHello {
 const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 const SERVER_NAME = 0;
+const HOST_NAME = 0;
 const ALPN = 16;
-/** A hello is not larger (RFC 8446 section 4.1.2 sets no bound, its records do). */
+/** Octets of a record's header, and of a handshake message's. */
+const RECORD_HEADER = 5;
+const MESSAGE_HEADER = 4;
+/** A hello is not larger. No RFC sets a bound; TLS libraries have one of 16 KiB and up. */
 const LARGEST = 64 * 1024;
+/** What is read for a hello, records' headers included, before it is left to the TLS library to refuse. */
+const MOST = 2 * LARGEST;
 
 /** @returns `undefined` while more is needed; an empty hello for what can't be read as one */
 export function readClientHello(bytes: Buffer): ClientHello | undefined {
   const message = handshakeOf(bytes);
-  if (message === undefined) return bytes.length > LARGEST ? NOTHING : undefined;
+  if (message === undefined) return bytes.length > MOST ? nothing() : undefined;
   try {
     return helloOf(new Reader(message));
   } catch (error) {
-    if (error instanceof RangeError) return NOTHING;
+    if (error instanceof RangeError) return nothing();
     throw error;
   }
 }
 
-const NOTHING: ClientHello = { serverName: undefined, protocols: [] };
+function nothing(): ClientHello {
+  return { serverName: undefined, protocols: [] };
+}
 
-/** The first handshake message, whose records may cut it anywhere. */
+const NONE = Buffer.alloc(0);
+
+/** The first handshake message without its header. Records may cut it anywhere. `undefined` while more is needed. */
 function handshakeOf(bytes: Buffer): Buffer | undefined {
   const parts: Buffer[] = [];
   let have = 0;
-  for (let at = 0; at + 5 <= bytes.length; ) {
-    if (bytes[at] !== HANDSHAKE) return EMPTY;
-    const end = at + 5 + bytes.readUInt16BE(at + 3);
-    parts.push(bytes.subarray(at + 5, end));
-    have += Math.min(end, bytes.length) - at - 5;
-    at = end;
-    if (have < 4) continue;
-    const message = Buffer.concat(parts);
-    if (message[0] !== CLIENT_HELLO) return EMPTY;
-    const length = message.readUIntBE(1, 3);
-    if (length > LARGEST) return EMPTY;
-    if (have >= 4 + length) return message.subarray(4, 4 + length);
+  let wanted = MESSAGE_HEADER;
+  for (let at = 0; have < wanted; ) {
+    if (at < bytes.length && bytes[at] !== HANDSHAKE) return NONE;
+    if (at + RECORD_HEADER > bytes.length) return undefined;
+    const part = bytes.subarray(at + RECORD_HEADER, at + RECORD_HEADER + bytes.readUInt16BE(at + 3));
+    at += RECORD_HEADER + bytes.readUInt16BE(at + 3);
+    parts.push(part);
+    have += part.length;
+    if (wanted === MESSAGE_HEADER && have >= MESSAGE_HEADER) {
+      const begin = Buffer.concat(parts);
+      const length = begin.readUIntBE(1, 3);
+      if (begin[0] !== CLIENT_HELLO || length > LARGEST) return NONE;
+      wanted += length;
+    }
   }
-  return undefined;
+  return Buffer.concat(parts).subarray(MESSAGE_HEADER, wanted);
 }
-
-const EMPTY = Buffer.alloc(0);
 
 function helloOf(hello: Reader): ClientHello {
   // Version and random.
@@ -59,7 +69,7 @@ function helloOf(hello: Reader): ClientHello {
   hello.take(hello.number(1));
   hello.take(hello.number(2));
   hello.take(hello.number(1));
-  const found: ClientHello = { serverName: undefined, protocols: [] };
+  const found = nothing();
   if (hello.left === 0) return found;
   const extensions = hello.part(hello.number(2));
   while (extensions.left > 0) {
@@ -76,7 +86,7 @@ function serverNameOf(body: Reader): string | undefined {
   while (names.left > 0) {
     const type = names.number(1);
     const name = names.take(names.number(2));
-    if (type === 0) return name.toString('latin1');
+    if (type === HOST_NAME && name.length > 0) return name.toString('latin1');
   }
   return undefined;
 }

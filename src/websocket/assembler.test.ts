@@ -341,6 +341,20 @@ describe('Assembler', () => {
     );
   });
 
+  it('records the sizes of a million fragments, and holds a message of no more', () => {
+    const empty = Buffer.concat(Array.from({ length: 1000 }, () => frame(0, '', false)));
+    for (const bearable of [1024, Number.POSITIVE_INFINITY]) {
+      const { assembler, messages, told } = assembling({ bearable });
+      assembler.read(frame(2, 'a', false));
+      for (let i = 0; i < 1000; i++) assembler.read(empty);
+      assembler.read(frame(0, 'z'));
+      const errors = told.filter(({ type }) => type === 'error');
+      expect(errors.length > 0).toBe(bearable === 1024);
+      expect(errors.every((error) => 'code' in error && error.code === 1009)).toBe(true);
+      expect(messages.map(({ size, fragments }) => [size, fragments.length])).toEqual([[2, 1_000_000]]);
+    }
+  });
+
   it('says that much waits to be decompressed, and when little does', async () => {
     let drains = 0;
     const { assembler, idle } = assembling({ deflate: TAKEOVER }, () => drains++);

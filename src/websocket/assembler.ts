@@ -1,7 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import { applyMask } from '../flow/mask.js';
 import { now } from '../flow/transfer.js';
 import type { MessageFacts, StoredPart } from '../flow/websocket.js';
 import type { DeflateSide } from './extensions.js';
+import { Fifo } from './fifo.js';
 import { BINARY, CLOSE, CONTINUATION, isCloseCode, PING, PONG, RSV1, TEXT } from './frame.js';
 import { type FrameEvents, FrameScanner } from './frame-scanner.js';
 import { Inflater } from './inflater.js';
@@ -52,7 +54,12 @@ export interface AssemblerSetup {
   recycled: boolean;
 }
 
+/** A message that is held or stored is no larger: Node can't have much larger buffers, and a bomb is told by it. */
+export const BEARABLE = 1024 ** 3;
+
 const MAX_CONTROL = 125;
+/** Frames of a message whose sizes are recorded; a message that is held has no more, since each of them costs. */
+const MOST_FRAGMENTS = 1_000_000;
 /** Octets of text up to which a look for anything but ASCII is cheaper than a call of Node's check. */
 const SHORT = 256;
 /** For messages that have none yet: an array that grows from empty gets room for many. */
@@ -68,17 +75,19 @@ export class Assembler implements FrameEvents {
   readonly #inflatedCheck = new Utf8Check();
   #open: AssembledMessage | undefined;
   /** Messages that are whole on the wire, and being decompressed; the first of them is what output belongs to. */
-  readonly #ending: { message: AssembledMessage; whole: boolean }[] = [];
+  readonly #ending = new Fifo<{ message: AssembledMessage; whole: boolean }>();
   /** Nothing more can be decompressed. */
   #broken = false;
   #full = false;
   #control: Buffer[] = [];
+  /** The frame is among those whose size is recorded. */
+  #counted = true;
 
   constructor(
     private readonly setup: AssemblerSetup,
     private readonly events: AssemblerEvents,
   ) {
-    this.#keeper = new ReadKeeper(setup.recycled, setup.limit !== Number.POSITIVE_INFINITY);
+    this.#keeper = new ReadKeeper(setup.recycled, setup.limit < BEARABLE);
     if (setup.deflate !== undefined) {
       this.#inflater = new Inflater(setup.deflate, {
         output: (bytes) => this.#output(bytes),
@@ -130,7 +139,7 @@ export class Assembler implements FrameEvents {
   frameStart(at: number): void {
     const { scanner, events } = this;
     this.#check();
-    if (scanner.opcode >= CLOSE) {
+    if (scanner.isControl) {
       events.controlStart?.(at);
       return;
     }
@@ -150,8 +159,16 @@ export class Assembler implements FrameEvents {
         timestamp: 0,
         check: opcode !== TEXT ? undefined : compressed ? this.#inflatedCheck : this.#plainCheck,
       };
+      this.#counted = true;
     } else {
-      this.#open.fragments.push(0);
+      this.#counted = this.#open.fragments.length < MOST_FRAGMENTS;
+      if (this.#counted) this.#open.fragments.push(0);
+      else if (this.setup.bearable !== Number.POSITIVE_INFINITY) {
+        this.events.violation(
+          1009,
+          `a message of over ${MOST_FRAGMENTS} fragments, which can't be held: stream it`,
+        );
+      }
     }
     events.dataStart?.(at);
   }
@@ -160,13 +177,13 @@ export class Assembler implements FrameEvents {
     const { scanner } = this;
     const key = scanner.masked ? scanner.key : undefined;
     const phase = scanner.length - scanner.left;
-    if (scanner.opcode >= CLOSE) {
+    if (scanner.isControl) {
       if (scanner.length <= MAX_CONTROL) this.#control.push(unmasked(bytes, start, end, key, phase));
       return;
     }
     const message = this.#open;
     if (message === undefined) return;
-    message.fragments[message.fragments.length - 1] = phase + end - start;
+    if (this.#counted) message.fragments[message.fragments.length - 1] = phase + end - start;
     if (this.setup.opaque || (message.compressed && this.#broken)) return;
     if (message.compressed) {
       const octets =
@@ -189,7 +206,7 @@ export class Assembler implements FrameEvents {
   frameEnd(at: number): void {
     const { scanner, events } = this;
     const message = this.#open;
-    if (scanner.opcode >= CLOSE) {
+    if (scanner.isControl) {
       this.#controlEnd();
       events.controlEnd?.(at);
     } else if (message !== undefined && scanner.fin) {
@@ -209,7 +226,7 @@ export class Assembler implements FrameEvents {
       else this.#ending.push({ message, whole: true });
     } else if (!this.#broken) {
       this.#ending.push({ message, whole: false });
-      this.#inflater?.end();
+      if (this.#inflater?.end() === false) this.#full = true;
     }
   }
 
@@ -235,7 +252,7 @@ export class Assembler implements FrameEvents {
   }
 
   #output(bytes: Buffer): void {
-    const message = this.#ending[0]?.message ?? this.#open;
+    const message = this.#ending.first?.message ?? this.#open;
     if (message === undefined) return;
     this.#checkText(message, bytes);
     const most = this.#take(message, bytes.length);
@@ -249,7 +266,7 @@ export class Assembler implements FrameEvents {
     if (first === undefined) return;
     this.#endText(first.message);
     this.#tell(first.message);
-    while (this.#ending[0]?.whole === true) {
+    while (this.#ending.first?.whole === true) {
       const next = this.#ending.shift();
       if (next !== undefined) this.#tell(next.message);
     }
@@ -258,12 +275,13 @@ export class Assembler implements FrameEvents {
   #inflateFailed(why: string): void {
     this.#broken = true;
     this.#full = false;
-    const waiting = this.#ending.splice(0);
     this.events.violation(
       1007,
       `a compressed message that can't be decompressed (${why}); neither can those after it`,
     );
-    for (const { message, whole } of waiting) if (whole) this.#tell(message);
+    for (let next = this.#ending.shift(); next !== undefined; next = this.#ending.shift()) {
+      if (next.whole) this.#tell(next.message);
+    }
     this.events.drain();
   }
 
@@ -279,24 +297,25 @@ export class Assembler implements FrameEvents {
       if (payload.length === 1) this.events.violation(1002, 'a close frame of one octet');
       else if (code !== undefined && !isCloseCode(code))
         this.events.violation(1002, `a close frame with code ${code}`);
-      const check = new Utf8Check();
-      if (!check.add(reason) || !check.end())
-        this.events.violation(1007, 'a close frame whose reason is not UTF-8');
+      if (!isUtf8(reason)) this.events.violation(1007, 'a close frame whose reason is not UTF-8');
       this.events.close(code, reason.toString());
     }
   }
 
-  /** What of the frame's header RFC 6455 rules out. */
+  /**
+   * What of the frame's header RFC 6455 rules out. Lengths in more octets than they need (section 5.2) are let pass: every
+   * peer reads them, and none reads them differently.
+   */
   #check(): void {
     const { scanner, setup, events } = this;
     const { opcode, rsv } = scanner;
     const wrong = (what: string) => events.violation(1002, what);
-    if (scanner.length >= 2 ** 63) wrong('a frame whose length is over 2^63');
+    if (scanner.length >= 2 ** 63) wrong('a frame whose length is 2^63 or more');
     else if (scanner.lost) events.violation(1009, 'a frame whose length is over 2^53');
     else if (scanner.length > setup.bearable) this.#tooLarge();
     if (scanner.masked !== setup.masked)
       wrong(setup.masked ? 'a frame that is not masked' : 'a masked frame');
-    const control = opcode >= CLOSE;
+    const control = scanner.isControl;
     if (!setup.opaque && rsv !== 0) {
       const compresses = rsv === RSV1 && setup.deflate !== undefined && !control && opcode !== CONTINUATION;
       if (!compresses) wrong(`a frame with reserved bits (${rsv.toString(2).padStart(3, '0')})`);

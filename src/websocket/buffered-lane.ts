@@ -104,7 +104,7 @@ export class BufferedLane extends Lane {
     this.#from = 0;
     this.#to = 0;
     const { scanner } = this.#assembler;
-    const inData = scanner.inFrame && scanner.opcode < 8;
+    const inData = scanner.inFrame && !scanner.isControl;
     this.#begin = inData ? 0 : NOWHERE;
     this.#controlBegin = scanner.inFrame && !inData ? 0 : NOWHERE;
     const looked = this.#assembler.read(bytes, ours);

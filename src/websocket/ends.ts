@@ -5,8 +5,12 @@ import type { Lane } from './lane.js';
 /** An end that is to close is given so long, after the last octet that passed, in milliseconds. */
 const LINGER = 2000;
 
+export function otherPeer(peer: WebSocketPeer): WebSocketPeer {
+  return peer === 'client' ? 'server' : 'client';
+}
+
 /** A connection, and what was read from it already. */
-export interface Side {
+export interface Handed {
   transport: Transport;
   rest: Buffer;
 }
@@ -43,8 +47,8 @@ export class Ends {
 
   /** Takes the connections over; nothing passes before {@link open}. */
   constructor(
-    client: Side,
-    server: Side,
+    client: Handed,
+    server: Handed,
     private readonly events: EndsEvents,
   ) {
     this.client = this.#take('client', client);
@@ -77,17 +81,17 @@ export class Ends {
 
   /** Cuts both connections at once. Nothing is told any more. */
   destroy(): void {
-    this.over();
+    this.#stop();
     for (const { transport } of this.both) transport.destroy();
   }
 
   /** Nothing is told any more. */
-  over(): void {
+  #stop(): void {
     this.#over = true;
     clearTimeout(this.#linger);
   }
 
-  #take(peer: WebSocketPeer, { transport, rest }: Side): End {
+  #take(peer: WebSocketPeer, { transport, rest }: Handed): End {
     const early = rest.length > 0 ? [rest] : [];
     const end: End = { peer, transport, early, ended: false, closed: transport.closed };
     transport.pause();
@@ -111,7 +115,7 @@ export class Ends {
       },
       drain: () => {
         this.#linger?.refresh();
-        this.#lanes?.[peer === 'client' ? 'server' : 'client'].drained();
+        this.#lanes?.[otherPeer(peer)].drained();
       },
     });
     return end;
@@ -140,7 +144,7 @@ export class Ends {
   #gone({ peer }: End): void {
     if (this.#over) return;
     this.events.left(peer);
-    this.over();
+    this.#stop();
     this.events.gone();
   }
 

@@ -41,6 +41,11 @@ export class FrameScanner {
 
   constructor(private readonly events: FrameEvents) {}
 
+  /** Close, ping and pong, and what may be defined beside them (RFC 6455 section 5.5). */
+  get isControl(): boolean {
+    return this.opcode > 7;
+  }
+
   /** Octets of a header that is not whole: the last of those scanned. */
   get headerHeld(): number {
     return this.#held;

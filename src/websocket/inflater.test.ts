@@ -216,6 +216,16 @@ describe('Inflater', () => {
     listener.inflater.close();
   });
 
+  it('counts ends of messages too: they may be all there is', async () => {
+    const listener = new Listener();
+    let ends = 1;
+    while (listener.inflater.end()) ends++;
+    expect(ends).toBeLessThan(HIGH_WATER);
+    await listener.ended(ends);
+    expect(listener.drains).toBe(1);
+    listener.inflater.close();
+  });
+
   it('says once that data are broken, tells what came before, and nothing after', async () => {
     for (const bad of ['ffffffff', '000500000048656c6c6f', 'f200110000']) {
       const listener = new Listener();

@@ -1,10 +1,13 @@
 import { createInflateRaw, type InflateRaw } from 'node:zlib';
 import type { DeflateSide } from './extensions.js';
+import { Fifo } from './fifo.js';
 
 /** What a compressed message lacks at its end (RFC 7692 section 7.2.2). */
 const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
 /** Compressed octets that may wait; beyond, whoever feeds it should pause. */
 const HIGH_WATER = 256 * 1024;
+/** Octets up to which parts of a message are joined before zlib is given them. */
+const BATCH = 64 * 1024;
 
 export interface InflaterEvents {
   /** Octets of the message that was begun first of those not ended. */
@@ -18,20 +21,22 @@ export interface InflaterEvents {
 }
 
 /**
- * Decompresses the messages of one direction one after another, with the context they share. What is written while a
- * message is ending waits for it, so that output is always told of the right one.
+ * Decompresses the messages of one direction one after another, with the context they share. zlib is given one message at
+ * a time, so that output is always told of the right one.
  */
 export class Inflater {
   #stream: InflateRaw | undefined;
   #backlog = 0;
-  #ending = false;
   #full = false;
   #closed = false;
-  /** What the stream was given and has not taken in full, in order. */
-  readonly #given: Buffer[] = [];
-  /** Octets of the stream before the first of these. */
+  #scheduled = false;
+  /** What the stream was given and has not taken in full. */
+  #given: Buffer | undefined;
+  /** A message's end is the last of it. */
+  #ending = false;
+  /** Octets that the stream had taken before it. */
   #taken = 0;
-  readonly #waiting: (Buffer | 'end')[] = [];
+  readonly #waiting = new Fifo<Buffer>();
 
   constructor(
     private readonly side: DeflateSide,
@@ -42,51 +47,69 @@ export class Inflater {
   write(bytes: Buffer): boolean {
     this.#backlog += bytes.length;
     if (this.#backlog > HIGH_WATER) this.#full = true;
-    if (this.#ending) this.#waiting.push(bytes);
-    else this.#feed(bytes);
+    if (bytes.length > 0 && !this.#closed) this.#waiting.push(bytes);
+    this.#schedule();
     return !this.#full;
   }
 
-  /** The message that was being written has come to its end. */
-  end(): void {
-    if (this.#ending) this.#waiting.push('end');
-    else this.#finish();
+  /** The message that was being written has come to its end. @returns as {@link write} */
+  end(): boolean {
+    return this.write(TAIL);
   }
 
   close(): void {
     this.#closed = true;
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     this.#stream?.close();
   }
 
-  #feed(bytes: Buffer): void {
-    if (this.#closed) return;
-    const stream = this.#open();
-    this.#given.push(bytes);
-    stream.write(bytes, () => {
-      // Not if the write was given up with its stream.
-      if (stream !== this.#stream || this.#closed) return;
-      this.#given.shift();
-      this.#taken += bytes.length;
-      if (bytes === TAIL) this.#ended();
-      else this.#consumed(bytes.length);
+  /** Small parts are worth waiting for: each write is a way to another thread and back. */
+  #schedule(): void {
+    if (this.#scheduled || this.#given !== undefined) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#proceed();
     });
   }
 
-  #finish(): void {
-    this.#ending = true;
-    this.#feed(TAIL);
+  /** Gives the stream what waits of one message. */
+  #proceed(): void {
+    if (this.#closed || this.#given !== undefined) return;
+    const parts: Buffer[] = [];
+    let octets = 0;
+    let part: Buffer | undefined;
+    while (part !== TAIL && octets < BATCH) {
+      part = this.#waiting.shift();
+      if (part === undefined) break;
+      parts.push(part);
+      octets += part.length;
+    }
+    const [first] = parts;
+    if (first === undefined) return;
+    this.#ending = part === TAIL;
+    this.#feed(parts.length === 1 ? first : Buffer.concat(parts));
   }
 
-  #ended(): void {
-    this.#ending = false;
-    if (this.side.noContextTakeover) this.#stream?.reset();
-    this.events.messageEnd();
-    while (this.#waiting.length > 0 && !this.#ending) {
-      const next = this.#waiting.shift();
-      if (next === 'end') this.#finish();
-      else if (next !== undefined) this.#feed(next);
+  #feed(bytes: Buffer): void {
+    const stream = this.#open();
+    this.#given = bytes;
+    this.#taken = stream.bytesWritten;
+    stream.write(bytes, () => {
+      // Not if the write was given up with its stream.
+      if (stream === this.#stream && !this.#closed) this.#done(bytes.length);
+    });
+  }
+
+  /** The stream has taken what it was given. */
+  #done(octets: number): void {
+    this.#given = undefined;
+    this.#consumed(octets);
+    if (this.#ending) {
+      if (this.side.noContextTakeover) this.#stream?.reset();
+      this.events.messageEnd();
     }
+    this.#proceed();
   }
 
   #consumed(octets: number): void {
@@ -114,21 +137,16 @@ export class Inflater {
    * message (RFC 7692 section 7.2.1), or just its end.
    */
   #startAgain(stream: InflateRaw): void {
-    if (this.#closed) return;
-    const left = this.#given.splice(0);
-    const used = stream.bytesWritten - this.#taken;
+    const given = this.#given;
+    if (this.#closed || given === undefined) return;
+    const left = given.subarray(stream.bytesWritten - this.#taken);
     this.#stream = undefined;
-    this.#taken = 0;
     stream.close();
-    for (const [i, bytes] of left.entries()) {
-      if (i > 0) {
-        this.#feed(bytes);
-      } else if (bytes === TAIL) {
-        this.#ended();
-      } else {
-        this.#feed(bytes.subarray(used));
-        this.#consumed(used);
-      }
+    if (this.#ending && left.length <= TAIL.length) {
+      this.#done(given.length);
+      return;
     }
+    this.#consumed(given.length - left.length);
+    this.#feed(left);
   }
 }

@@ -10,7 +10,7 @@ export interface LaneEvents {
   message(message: AssembledMessage): WebSocketMessageRecord;
   /** Lets the hooks see a message. Returns a promise if one of them did; it is never rejected. */
   hooks(message: WebSocketMessageRecord): Promise<void> | undefined;
-  /** Nothing will be done about the message any more. */
+  /** The message is final: nobody may change it any more. */
   messageDone(message: WebSocketMessageRecord): void;
   /** A message of the session's own goes out. */
   injected(message: OwnMessage): void;

@@ -1,24 +1,27 @@
 import { type FlowErrorCode, messageOf } from '../errors.js';
 import type { FlowRecord } from '../flow/flow.js';
 import { now } from '../flow/transfer.js';
-import type { AnsweredFlow, WebSocketPeer } from '../flow/types.js';
+import type { AnsweredFlow, WebSocketPeer, WebSocketPing } from '../flow/types.js';
 import { type WebSocketControl, WebSocketMessageRecord, WebSocketRecord } from '../flow/websocket.js';
-import type { AssemblerSetup } from './assembler.js';
+import { type AssemblerSetup, BEARABLE } from './assembler.js';
 import { BufferedLane } from './buffered-lane.js';
-import { type End, Ends, type Lanes, type Side } from './ends.js';
+import { type End, Ends, type Handed, type Lanes, otherPeer } from './ends.js';
 import { parseExtensions } from './extensions.js';
 import { closeFrame } from './frame.js';
 import type { Lane, LaneEvents, OwnMessage } from './lane.js';
 import type { WebSocketServices } from './services.js';
 import { StreamedLane } from './streamed-lane.js';
 
-/** A message that is held is no larger: Node can't have much larger buffers. */
-const BEARABLE = 1024 ** 3;
+/** Each is compared with those before. */
+const MOST_WARNINGS = 100;
+
+/** Pings and pongs that are recorded. */
+const MOST_PINGS = 10_000;
 
 /** What a session is made of: the ends of the connection whose handshake is done. */
 export interface SessionEnds {
-  client: Side;
-  origin: Side;
+  client: Handed;
+  origin: Handed;
 }
 
 /**
@@ -72,7 +75,7 @@ export class WebSocketSession implements WebSocketControl {
       this.#early.push({ to, message });
       return true;
     }
-    const lane = this.#lanes[to === 'client' ? 'server' : 'client'];
+    const lane = this.#lanes[otherPeer(to)];
     if (this.#ends[to].closed || this.#ends[lane.from].ended) return false;
     return lane.inject(message);
   }
@@ -85,7 +88,7 @@ export class WebSocketSession implements WebSocketControl {
     const { deflate, unknown } = parseExtensions(flow.response?.headers.get('sec-websocket-extensions'));
     const opaque = unknown.length > 0;
     if (opaque) {
-      const how = `the extension ${unknown.join(', ')} is not known: messages are neither recorded nor shown to hooks`;
+      const how = `unknown extension ${unknown.join(', ')}: messages are neither recorded nor shown to hooks`;
       flow.warn(`websocket: ${how}`);
     }
     const streamed = websocket.stream || opaque;
@@ -94,7 +97,9 @@ export class WebSocketSession implements WebSocketControl {
         masked: from.peer === 'client',
         deflate: opaque ? undefined : deflate?.[from.peer],
         opaque,
-        limit: streamed ? services.options.maxStoredMessageSize : Number.POSITIVE_INFINITY,
+        limit: streamed
+          ? Math.min(services.options.maxStoredMessageSize, BEARABLE)
+          : Number.POSITIVE_INFINITY,
         bearable: streamed ? Number.POSITIVE_INFINITY : BEARABLE,
         recycled: from.transport.lends,
       };
@@ -127,7 +132,7 @@ export class WebSocketSession implements WebSocketControl {
       },
       injected: (message) => this.#injected(from, message),
       ping: (type, data) => {
-        websocket.pings.push({ from, type, data, timestamp: now() });
+        this.#ping({ from, type, data, timestamp: now() });
         flow.progressed();
       },
       close: (code, reason) => {
@@ -136,6 +141,12 @@ export class WebSocketSession implements WebSocketControl {
       },
       violation: (code, what) => this.#violation(from, code, what, streamed),
     };
+  }
+
+  #ping(ping: WebSocketPing): void {
+    const { pings } = this.#record;
+    if (pings.length < MOST_PINGS) pings.push(ping);
+    else this.flow.warn(`websocket: pings and pongs after the first ${MOST_PINGS} are not recorded`);
   }
 
   #injected(from: WebSocketPeer, { type, data }: OwnMessage): void {
@@ -175,14 +186,16 @@ export class WebSocketSession implements WebSocketControl {
       failed(error);
       return undefined;
     } finally {
+      // Also while an asynchronous one goes on: the lanes' hooks run side by side, and a warning must not name the wrong one.
       flow.hook = undefined;
     }
   }
 
   #violation(from: WebSocketPeer, code: number, what: string, streamed: boolean): void {
     const message = `the ${from} sent ${what}`;
-    if (streamed) this.flow.warn(`websocket: ${message}`);
-    else this.#closeBoth('WEBSOCKET_PROTOCOL', code, message);
+    if (!streamed) this.#closeBoth('WEBSOCKET_PROTOCOL', code, message);
+    else if (this.flow.warnings.length < MOST_WARNINGS) this.flow.warn(`websocket: ${message}`);
+    else this.flow.warn('websocket: there is more that RFC 6455 rules out, and that is not listed');
   }
 
   /** Tells both ends why it is over, and ends it in an orderly way. */
@@ -195,9 +208,10 @@ export class WebSocketSession implements WebSocketControl {
     for (const { peer } of this.#ends.both) this.#lanes[peer].stop();
     for (const end of this.#ends.both) {
       const { peer, transport } = end;
-      const told = this.#lanes[peer === 'client' ? 'server' : 'client'].closeSeen;
+      const told = this.#lanes[otherPeer(peer)].closeSeen;
       if (!told) transport.write(closeFrame(code, message, peer === 'server'));
       this.#ends.close(end);
+      // What it still sends is read and dropped, so that its own end is seen.
       transport.resume();
     }
   }
@@ -241,10 +255,10 @@ export class WebSocketSession implements WebSocketControl {
 
   #warnOfUnsent(): void {
     for (const to of ['client', 'server'] as const) {
-      const unsent = this.#lanes?.[to === 'client' ? 'server' : 'client'].unsent ?? 0;
+      const unsent = this.#lanes?.[otherPeer(to)].unsent ?? 0;
       if (unsent === 0) continue;
       const what = `${unsent} message${unsent === 1 ? '' : 's'} of send() to the ${to} did not go out`;
-      this.flow.warn(`websocket: ${what}: the connection ended in the middle of another message`);
+      this.flow.warn(`websocket: ${what}: the connection ended in the middle of another message, or frame`);
     }
   }
 

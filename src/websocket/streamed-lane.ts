@@ -28,10 +28,12 @@ export class StreamedLane extends Lane {
         if (this.over) return;
         const record = events.message(message);
         record.final = 'on a streamed connection';
+        events.messageDone(record);
         this.#hooksInTurn(record);
       },
       boundary: (at) => {
-        if (this.#own.length > 0 && !this.over) this.#passOwn(at);
+        // RFC 6455 section 5.5.1: nothing of ours follows a close frame.
+        if (this.#own.length > 0 && !this.over && !this.closeSeen) this.#passOwn(at);
       },
       ping: (type, data) => {
         if (!this.over) events.ping(type, data);
@@ -99,9 +101,7 @@ export class StreamedLane extends Lane {
   #hooksInTurn(record: WebSocketMessageRecord): void {
     const { events } = this;
     const done = () => {
-      if (this.over) return;
-      events.messageDone(record);
-      this.#recorded();
+      if (!this.over) this.#recorded();
     };
     const run = () => (this.over ? undefined : events.hooks(record));
     const running = this.#hooks === undefined ? run() : this.#hooks.then(run);

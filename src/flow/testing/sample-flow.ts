@@ -1,7 +1,8 @@
 import type { FlowError } from '../../errors.js';
 import { FlowRecord } from '../flow.js';
 import { Headers } from '../headers.js';
-import { type MessageRecord, RequestRecord, ResponseRecord } from '../message.js';
+import { type MessageRecord, RequestRecord } from '../message.js';
+import { ResponseRecord } from '../response.js';
 
 interface Sample {
   headers?: Record<string, string | string[]>;

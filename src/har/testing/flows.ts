@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { type FlowError, SluiceError } from '../../errors.js';
+import { ServerSentEventRecord } from '../../flow/events.js';
 import { Headers } from '../../flow/headers.js';
 import type {
   BodyStatus,
@@ -16,6 +17,7 @@ import type {
   Message,
   PartRecord,
   ServerInfo,
+  ServerSentEvent,
   Side,
   WebSocketData,
   WebSocketPeer,
@@ -56,6 +58,7 @@ export interface SocketMessageSpec extends Partial<Omit<MessageFacts, 'parts'>> 
   /** Text if it is a string. */
   data: string | Buffer;
   dropped?: boolean;
+  edited?: boolean;
   /** Octets that are kept. */
   kept?: number;
 }
@@ -73,6 +76,9 @@ export interface SocketSpec {
   closed?: boolean;
 }
 
+/** A server-sent event to make; 10 ms after each other, the first 20 ms after the request. */
+export type EventSpec = Partial<Omit<ServerSentEvent, 'json'>> & { data: string };
+
 /** A flow to make. */
 export interface FlowSpec {
   id?: string;
@@ -80,7 +86,7 @@ export interface FlowSpec {
   url?: string;
   request?: MessageSpec;
   /** `undefined`: an empty 200; `null`: none. */
-  response?: (MessageSpec & { status?: number; statusText?: string }) | null;
+  response?: (MessageSpec & { status?: number; statusText?: string; events?: EventSpec[] }) | null;
   preflight?: boolean;
   error?: FlowError;
   warnings?: string[];
@@ -124,6 +130,9 @@ export function makeFlow(spec: FlowSpec = {}): HttpFlow {
           status: answer.status ?? 200,
           statusText: answer.statusText ?? 'OK',
           httpVersion: answer.httpVersion ?? '1.1',
+          events: answer.events?.map((event, i) => serverSent(event, start + 20 + 10 * i)),
+          eventsTruncated: false,
+          waitForEvent: async () => refuse(),
         });
   return {
     id: spec.id ?? `flow-${++made}`,
@@ -146,6 +155,11 @@ export function makeFlow(spec: FlowSpec = {}): HttpFlow {
   };
 }
 
+function serverSent(spec: EventSpec, timestamp: number): ServerSentEvent {
+  const parsed = { event: 'message', id: '', retry: undefined, ...spec };
+  return new ServerSentEventRecord(parsed, spec.timestamp ?? timestamp);
+}
+
 function webSocket(spec: SocketSpec, start: number): WebSocketData {
   const owner = { warn: refuse };
   const record = new WebSocketRecord(
@@ -153,7 +167,7 @@ function webSocket(spec: SocketSpec, start: number): WebSocketData {
     { stream: spec.stream ?? false, control: { send: refuse } },
     { message: async () => refuse(), close: async () => refuse() },
   );
-  for (const { data, dropped, kept, ...facts } of spec.messages ?? []) {
+  for (const { data, dropped, edited, kept, ...facts } of spec.messages ?? []) {
     const bytes = Buffer.from(data);
     const made = new WebSocketMessageRecord(owner, {
       from: 'client',
@@ -166,6 +180,7 @@ function webSocket(spec: SocketSpec, start: number): WebSocketData {
       ...facts,
     });
     if (dropped) made.drop();
+    made.edited = edited === true;
     if (kept !== undefined) made.truncate(kept);
     record.messages.push(made);
   }

@@ -32,26 +32,27 @@ export class EventStreamParser {
   /** @returns whether it can go on: `false` once there was too much without an end */
   write(bytes: Buffer): boolean {
     const text = this.#decoder.decode(bytes, { stream: true });
+    // Each is looked for once: most streams have but one of them.
+    let lf = text.indexOf('\n');
+    let cr = text.indexOf('\r');
     let at = 0;
-    while (at < text.length) {
-      if (this.#afterCr) {
-        this.#afterCr = false;
-        if (text[at] === '\n') {
-          at++;
-          continue;
-        }
-      }
-      const end = endOfLine(text, at);
-      if (end === -1) {
-        this.#line += text.slice(at);
-        break;
-      }
-      const line = this.#line + text.slice(at, end);
-      this.#line = '';
-      this.#afterCr = text[end] === '\r';
-      at = end + 1;
-      this.#take(line);
+    if (this.#afterCr && text !== '') {
+      this.#afterCr = false;
+      if (lf === 0) at = 1;
     }
+    for (;;) {
+      if (lf !== -1 && lf < at) lf = text.indexOf('\n', at);
+      if (cr !== -1 && cr < at) cr = text.indexOf('\r', at);
+      const end = lf === -1 || cr === -1 ? Math.max(lf, cr) : Math.min(lf, cr);
+      if (end === -1) break;
+      this.#take(this.#line + text.slice(at, end));
+      this.#line = '';
+      at = end + 1;
+      if (end !== cr) continue;
+      if (text[at] === '\n') at++;
+      else this.#afterCr = at === text.length;
+    }
+    this.#line += text.slice(at);
     return this.#line.length + this.#size <= LARGEST;
   }
 
@@ -66,14 +67,14 @@ export class EventStreamParser {
     const value = colon === -1 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);
     switch (field) {
       case 'event':
-        this.#event = value;
+        this.#event = copyOf(value);
         break;
       case 'data':
-        this.#data.push(value);
+        this.#data.push(copyOf(value));
         this.#size += value.length + 1;
         break;
       case 'id':
-        if (!value.includes('\0')) this.#id = value;
+        if (!value.includes('\0')) this.#id = copyOf(value);
         break;
       case 'retry':
         if (/^\d+$/.test(value)) this.#retry = Number(value);
@@ -94,9 +95,7 @@ export class EventStreamParser {
   }
 }
 
-function endOfLine(text: string, from: number): number {
-  const lf = text.indexOf('\n', from);
-  const cr = text.indexOf('\r', from);
-  if (lf === -1 || cr === -1) return Math.max(lf, cr);
-  return Math.min(lf, cr);
+/** A part of a text keeps the whole in memory: what is recorded must not. */
+function copyOf(part: string): string {
+  return Buffer.from(part).toString();
 }
