@@ -311,9 +311,15 @@ describe('close() and idle', () => {
 
   it('so is one on which nothing was ever asked, or not even its settings came', () =>
     withProxy({ timeouts: { idle: 200 } }, async (stage) => {
+      let gone = 0;
+      stage.proxy.on('clientDisconnect', () => {
+        gone++;
+      });
       const settled = await openFrames(stage, 'app.test:80');
       const silent = await stage.client();
       await silent.send('PRI * HTTP/2.0\r\n\r\nSM');
       await Promise.all([settled.peer.ending, silent.ending]);
+      // Neither closes its side: they are not waited for.
+      await stage.eventually(() => gone === 2, 'both to be gone');
     }));
 });

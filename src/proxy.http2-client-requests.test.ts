@@ -29,7 +29,14 @@ function withClient(
 ): Promise<void> {
   return withProxy(options, async (stage) => {
     stage.proxy.mapHost('app.test', `http://${stage.origin.host}`);
-    await play(await openHttp2(stage, 'app.test:443', { name: 'app.test', protocols: [] }), stage);
+    await play(
+      await openHttp2(stage, 'app.test:443', {
+        name: 'app.test',
+        protocols: [],
+        session: { maxHeaderListPairs: 300 },
+      }),
+      stage,
+    );
   });
 }
 
@@ -206,15 +213,15 @@ describe("an HTTP/2 client's request", () => {
       }
     }));
 
-  it('may be answered with a head of 60 KiB, and with a status of its own', () =>
+  it('may be answered with a head of nearly 64 KiB, and with a status of its own', () =>
     withClient({}, async (session, stage) => {
       const large = ask(session, { ':authority': 'app.test' });
       const upstream = await stage.origin.accept();
       await upstream.head();
-      await upstream.send(
-        `HTTP/1.1 200 OK\r\nX-Large: ${'\\'.repeat(60_000)}\r\nContent-Length: 2\r\n\r\nok`,
-      );
-      expect((await large).headers['x-large']).toHaveLength(60_000);
+      const fields = Array.from({ length: 250 }, (_, i) => `X-${i}: ${'\\'.repeat(250)}\r\n`);
+      await upstream.send(`HTTP/1.1 200 OK\r\n${fields.join('')}Content-Length: 2\r\n\r\nok`);
+      // In HPACK it may take more than in HTTP/1.
+      expect((await large).headers['x-249']).toHaveLength(250);
       const odd = ask(session, { ':authority': 'app.test' });
       await upstream.head();
       await upstream.send(OK.replace('200', '599'));

@@ -31,14 +31,20 @@ const many = Array.from({ length: 300 }, (_, i): [string, string] => [`x-${i}`, 
 const long: [string, string][] = Array.from({ length: 5 }, (_, i) => [`x-long-${i}`, 'x'.repeat(15_000)]);
 
 /** A head in frames of the size that may be sent. */
-function inFrames(stream: number, fields: [string, string][]): Buffer[] {
+function inFrames(stream: number, fields: [string, string][], flags = 0): Buffer[] {
   const whole = headers(stream, fields, 0);
   const block = whole.subarray(9);
   const parts: Buffer[] = [];
   for (let at = 0; at < block.length; at += 16_000) {
     const last = at + 16_000 >= block.length ? 4 : 0;
     const payload = block.subarray(at, at + 16_000);
-    parts.push(frame(at === 0 ? TYPE.HEADERS : TYPE.CONTINUATION, { stream, flags: last, payload }));
+    parts.push(
+      frame(at === 0 ? TYPE.HEADERS : TYPE.CONTINUATION, {
+        stream,
+        flags: at === 0 ? last | flags : last,
+        payload,
+      }),
+    );
   }
   return parts;
 }
@@ -56,6 +62,10 @@ const BAD: Record<string, { frames: Buffer[]; says?: string }> = {
   'a head of too many octets': {
     frames: inFrames(1, [...OK, ...long]),
     says: "the origin's response is not valid HTTP/2: more than 65536 octets of head",
+  },
+  'trailers of too many octets': {
+    frames: [headers(1, OK, 0), ...inFrames(1, long.slice(0, 2), END_STREAM)],
+    says: "the origin's response is not valid HTTP/2: more than 16384 octets of trailers",
   },
   'a head without a status': { frames: [headers(1, [['x', 'y']], 0)] },
   'a status that is none': { frames: [headers(1, [[':status', 'abc']], 0)] },

@@ -1,11 +1,14 @@
+import { once } from 'node:events';
 import type { ClientHttp2Session } from 'node:http2';
 import { describe, it } from 'node:test';
 import { expect } from 'expect';
+import type { StreamTransform } from './flow/types.js';
 import { octets } from './testing/bytes.js';
 import {
   answerOf,
   ask,
   CODE,
+  codeOf,
   data,
   END_STREAM,
   FramePeer,
@@ -177,6 +180,54 @@ describe('a stream that the origin resets', () => {
       expect(answer).toMatchObject({ status: 200, code: CODE.CANCEL });
       expect(answer.body.length).toBe(25_000);
       expect((await stage.over()).response?.transfer.received.bytes).toBe(25_000);
+    }));
+});
+
+describe('a stream that is not needed to its end', () => {
+  it('is reset, once the upload is over that a transform of the response does not wait for', () =>
+    withProxy({}, async (stage) => {
+      const first: StreamTransform = async function* (pieces) {
+        for await (const piece of pieces) {
+          yield piece;
+          return;
+        }
+      };
+      stage.proxy.stream('**', { request: true, response: first });
+      const { client, accept } = await connected(stage);
+      const stream = client.request(POST);
+      const asked = answerOf(stream);
+      stream.write('one');
+      const origin = await accept();
+      await origin.next(TYPE.DATA, 1);
+      await origin.send(headers(1, OK, 0), data(1, octets(4096)));
+      await once(stream, 'end');
+      stream.end('two');
+      expect((await origin.next(TYPE.DATA, 1)).payload.toString()).toBe('two');
+      expect(codeOf(await origin.next(TYPE.RST_STREAM, 1))).toBe(CODE.CANCEL);
+      expect(await asked).toMatchObject({ status: 200, code: 0, body: octets(4096) });
+      expect((await stage.over()).error).toBeUndefined();
+    }));
+
+  it('is reset when the client resets its own, and no other is', () =>
+    withProxy({}, async (stage) => {
+      stage.proxy.stream('**', { request: true, response: true });
+      const { client, accept } = await connected(stage);
+      const [one, two] = [client.request(POST), client.request(POST)];
+      const asked = [answerOf(one), answerOf(two)];
+      one.write('x');
+      two.write('y');
+      const origin = await accept();
+      await origin.next(TYPE.DATA, 3);
+      await origin.send(headers(1, OK, 0), data(1, 'part'), headers(3, OK, 0), data(3, 'part'));
+      await once(one, 'data');
+      one.close(CODE.CANCEL);
+      expect(codeOf(await origin.next(TYPE.RST_STREAM))).toBe(CODE.CANCEL);
+      expect(origin.seen.at(-1)?.stream).toBe(1);
+      two.end();
+      await origin.send(data(3, 'end', END_STREAM));
+      expect((await Promise.all(asked)).map(({ code }) => code)).toEqual([CODE.CANCEL, 0]);
+      expect((await stage.over(1)).error?.code).toBe('CLIENT_ABORTED');
+      expect((await stage.over(2)).error).toBeUndefined();
     }));
 });
 

@@ -137,38 +137,46 @@ describe('an origin that goes away', () => {
 });
 
 describe('an origin that takes two streams at once', () => {
-  it('answers fifty, two at a time, uploads that stream among them', async () => {
-    const upload = octets(50_000);
-    let open = 0;
-    let most = 0;
-    const origin = await Http2Server.listen(
-      (stream) => {
-        most = Math.max(most, ++open);
-        stream.on('close', () => open--);
-        stream.respond({ ':status': 200 });
-        stream.pipe(stream);
-      },
-      undefined,
-      { settings: { maxConcurrentStreams: 2 } },
-    );
-    try {
-      await withProxy({}, async (stage) => {
-        stage.proxy.stream('**/odd/**', { request: true });
-        const client = await openHttp2(stage, origin.host);
-        const answers = await Promise.all(
-          Array.from({ length: 50 }, (_, i) =>
-            ask(client, { ...POST, ':path': i % 2 === 1 ? `/odd/${i}` : '/' }, upload),
-          ),
-        );
-        expect(answers.filter(({ status, body }) => status === 200 && body.equals(upload))).toHaveLength(50);
-        expect(most).toBe(2);
-        expect(stage.proxy.flows.filter(({ error }) => error !== undefined)).toEqual([]);
-        expect(origin.sessions).toHaveLength(1);
-      });
-    } finally {
-      origin.close();
-    }
-  });
+  for (const name of [undefined, 'app.test']) {
+    it(`answers fifty, two at a time, uploads that stream among them${name === undefined ? '' : ', over TLS'}`, async () => {
+      const upload = octets(50_000);
+      let open = 0;
+      let most = 0;
+      const origin = await Http2Server.listen(
+        (stream) => {
+          most = Math.max(most, ++open);
+          stream.on('close', () => open--);
+          stream.respond({ ':status': 200 });
+          stream.pipe(stream);
+        },
+        name,
+        { settings: { maxConcurrentStreams: 2 } },
+      );
+      try {
+        await withProxy({ upstreamCa: origin.ca === '' ? [] : [origin.ca] }, async (stage) => {
+          stage.proxy.mapHost('app.test', `${name === undefined ? 'http' : 'https'}://${origin.host}`);
+          stage.proxy.stream('**/odd/**', { request: true });
+          const client =
+            name === undefined
+              ? await openHttp2(stage, origin.host)
+              : await openHttp2(stage, 'app.test:443', { name });
+          const answers = await Promise.all(
+            Array.from({ length: 50 }, (_, i) =>
+              ask(client, { ...POST, ':path': i % 2 === 1 ? `/odd/${i}` : '/' }, upload),
+            ),
+          );
+          expect(answers.filter(({ status, body }) => status === 200 && body.equals(upload))).toHaveLength(
+            50,
+          );
+          expect(most).toBe(2);
+          expect(stage.proxy.flows.filter(({ error }) => error !== undefined)).toEqual([]);
+          expect(origin.sessions).toHaveLength(1);
+        });
+      } finally {
+        origin.close();
+      }
+    });
+  }
 
   it('has room again when one that waits is given up', () =>
     withProxy({}, async (stage) => {

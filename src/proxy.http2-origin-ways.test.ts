@@ -246,3 +246,42 @@ for (const way of WAYS) {
     });
   });
 }
+
+describe('trailers after a body whose length was stated', () => {
+  const handler: Handler = async (request, response) => {
+    await request.toArray();
+    response.setHeader('Content-Length', '4');
+    if (request.httpVersion === '2.0') response.addTrailers({ 'x-sum': 'one' });
+    response.end('body');
+  };
+  const question = {
+    method: 'POST',
+    headers: { 'Content-Length': '4' },
+    send: (to: { end(text: string): void }) => to.end('body'),
+  };
+
+  it('get lost where a stream goes on in HTTP/1, and the flow says so', async () => {
+    await onWay({ client: 'h1', origin: 'h2', tls: true }, handler, {}, async ({ stage, ask }) => {
+      stage.proxy.stream('**');
+      expect((await ask('/', question)).trailers).toEqual([]);
+      const { warnings, response } = await stage.over();
+      expect(response?.trailers?.get('x-sum')).toBe('one');
+      expect(warnings).toEqual([expect.stringMatching(/^response\.trailers are not sent on/)]);
+    });
+    await onWay({ client: 'h2', origin: 'h1', tls: false }, handler, {}, async ({ stage, ask }) => {
+      stage.proxy.stream('**', { request: true });
+      await ask('/', { ...question, trailers: { 'x-check': 'one' } });
+      const { warnings, request } = await stage.over();
+      expect(request.trailers?.get('x-check')).toBe('one');
+      expect(warnings).toEqual([expect.stringMatching(/^request\.trailers are not sent on/)]);
+    });
+  });
+
+  it('make it chunked where it is recorded', () =>
+    onWay({ client: 'h1', origin: 'h2', tls: true }, handler, {}, async ({ stage, ask }) => {
+      const { trailers, headers } = await ask('/', question);
+      expect(trailers).toEqual([['x-sum', 'one']]);
+      expect(valuesOf(headers, 'transfer-encoding')).toEqual(['chunked']);
+      expect((await stage.over()).warnings).toEqual([]);
+    }));
+});

@@ -17,6 +17,7 @@ import { Http2Server, type StreamHandler } from './testing/http2.js';
 
 const NAME = 'h2.test';
 const SIZE = 5_000_011;
+const BLOCK = octets(1024 * 1024);
 const run = promisify(execFile);
 
 /** Why tests of a tool are skipped, if they are. */
@@ -61,6 +62,15 @@ async function withOrigin(secure: boolean, play: (scene: Scene) => Promise<void>
     if (what === 'bytes') {
       stream.respond({ ':status': 200, 'content-length': size }, { endStream: method === 'HEAD' });
       if (method !== 'HEAD') stream.end(octets(Number(size)));
+    } else if (what === 'blocks') {
+      stream.respond({ ':status': 200, 'content-length': Number(size) * BLOCK.length });
+      let left = Number(size);
+      const more = () => {
+        while (left-- > 0) if (!stream.write(BLOCK)) return;
+        stream.end();
+      };
+      stream.on('drain', more);
+      more();
     } else if (what === 'upload') {
       if (expected === '100-continue') stream.additionalHeaders({ ':status': 100 });
       digested(stream);
@@ -356,6 +366,20 @@ describe('h2load', { skip: skips.h2load }, () => {
       );
       expect(new Set(flows.map(({ client }) => client.id)).size).toBe(2);
       expect(origin.sessions).toHaveLength(1);
+    });
+  });
+
+  it('downloads 64 MiB, the end of which comes together with the last of them', async () => {
+    await withOrigin(false, async ({ proxy }) => {
+      proxy.stream('**', true);
+      const load = ['-n', '4', '-c', '1', '-m', '1', '-w', '30', '-W', '30'];
+      const told = await h2load(...load, `--connect-to=127.0.0.1:${proxy.port}`, `http://${NAME}/blocks/64`);
+      expect(told).toContain('4 succeeded, 0 failed, 0 errored');
+      expect(told).toContain(`(${4 * 64 * BLOCK.length}) data`);
+      await proxy.idle({ quiet: 1 });
+      expect(proxy.flows.map(({ error, response }) => [error, response?.complete])).toEqual(
+        Array.from({ length: 4 }, () => [undefined, true]),
+      );
     });
   });
 

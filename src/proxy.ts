@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { type Answer, AnswerRules } from './answers.js';
 import type { FlowError } from './errors.js';
 import type { ExchangeServices, FlowMoment } from './exchange/services.js';
+import { formatAuthority } from './flow/authority.js';
 import { FlowRecord } from './flow/flow.js';
 import { FlowList } from './flow/flow-list.js';
 import { Headers } from './flow/headers.js';
@@ -13,7 +14,7 @@ import { toHar } from './har/har.js';
 import type { Har } from './har/types.js';
 import { type Hooks, HookTable } from './hooks.js';
 import { Listener } from './listen/listener.js';
-import type { ListenServices } from './listen/services.js';
+import type { ListenServices, RefusedHead } from './listen/services.js';
 import { parseAuthority } from './listen/target.js';
 import { changeOptions, type ProxyOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { Origins } from './origin/origins.js';
@@ -101,8 +102,7 @@ export class RecordingProxy implements AsyncDisposable {
 
   /** The proxy's address, as clients take it: `http://127.0.0.1:41234`. */
   get server(): string {
-    const { host } = this.#options;
-    return `http://${host.includes(':') ? `[${host}]` : host}:${this.#port}`;
+    return `http://${formatAuthority({ host: this.#options.host, port: this.#port })}`;
   }
 
   /** The port it listens on. */
@@ -355,12 +355,12 @@ export class RecordingProxy implements AsyncDisposable {
   }
 
   /** Records a request that never became an exchange. */
-  #refused(client: ClientInfo, error: FlowError, head: { method: string; target: string }): void {
+  #refused(client: ClientInfo, error: FlowError, head: RefusedHead): void {
     const flow = new FlowRecord(String(++this.#lastId), client, undefined);
     flow.request = new RequestRecord(flow, {
       method: head.method,
       url: head.target,
-      version: '1.1',
+      version: head.version ?? '1.1',
       headers: new Headers(),
     });
     flow.error = error;

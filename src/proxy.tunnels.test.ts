@@ -56,6 +56,15 @@ describe('TLS in a tunnel', () => {
     }
   });
 
+  it('gives a request that is refused the URL it would have had', () =>
+    withProxy({}, async (stage) => {
+      const peer = await openTls(stage, 'app.test');
+      await peer.send('GET /path\r\n\r\n');
+      expect(await peer.head()).toContain('400 Bad Request');
+      const { request, error } = await stage.proxy.waitForError({ path: '/path' });
+      expect([request.url, error.code]).toEqual(['https://app.test/path', 'CLIENT_PROTOCOL']);
+    }));
+
   it('shows the leaf and its CA', () =>
     withProxy({}, async (stage) => {
       const peer = await openTls(stage, 'app.test');

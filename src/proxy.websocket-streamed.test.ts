@@ -10,6 +10,7 @@ import {
   DEFLATE,
   endsOf,
   frameFrom,
+  fromClient,
   fromServer,
   openWebSocket,
   PING,
@@ -128,6 +129,34 @@ describe('a streamed WebSocket', () => {
       }
       expect(flow.websocket.pings).toHaveLength(6);
       expect(flow.warnings).toEqual([]);
+    }));
+
+  it('has an answer behind what it answers, though that takes its time to be decompressed', () =>
+    withProxy({ streamWebsockets: true }, async (stage) => {
+      const { client, upstream, flow } = await openWebSocket(stage, { extensions: DEFLATE });
+      const question = await new Compressor().compress(Buffer.alloc(4_000_000, 'question '));
+      const broken = Buffer.from([0xff, 0xff, 0xff, 0xff]);
+      const { websocket } = flow;
+      const answered = (text: string) => websocket.waitForMessage(text, { from: 'server' });
+      for (const round of ['1', '2', '3']) {
+        const wire = fromClient(BINARY, question, { rsv: RSV1 });
+        const sending = client.send(wire);
+        await upstream.read(wire.length);
+        await sending;
+        await upstream.send(fromServer(TEXT, round));
+        await answered(round);
+      }
+      // What can't be decompressed keeps nobody waiting.
+      const wire = fromClient(BINARY, broken, { rsv: RSV1 });
+      await client.send(wire);
+      await upstream.read(wire.length);
+      await upstream.send(fromServer(TEXT, 'what?'));
+      await answered('what?');
+      const told = websocket.messages.map(({ from, type }) => `${from} ${type}`);
+      const round = ['client binary', 'server text'];
+      expect(told).toEqual([...round, ...round, ...round, 'server text']);
+      const times = websocket.messages.map(({ timestamp }) => timestamp);
+      expect(times).toEqual([...times].sort((a, b) => a - b));
     }));
 
   it('passes every kind of frame as it came, however it is cut', () =>

@@ -13,6 +13,7 @@ import { CollectedBody, type CollectReceiver, type StatedLength } from '../strea
 import { EventTap } from '../stream/event-tap.js';
 import { HeldOutlet } from '../stream/held-outlet.js';
 import { RelayedBody } from '../stream/relayed-body.js';
+import { decideStream } from '../stream/rules.js';
 import { Taps } from '../stream/taps.js';
 import { LengthBrokenError, TransformedBody } from '../stream/transformed-body.js';
 import { isLengthKept } from '../stream/transforms.js';
@@ -22,6 +23,23 @@ import { type Receiver, streamedFraming } from './framing.js';
 /** The length a body states before it comes. */
 export function lengthOf(framing: Framing): number | undefined {
   return framing.kind === 'length' ? framing.length : undefined;
+}
+
+/** Takes every decision but the hooks'. Returns `false` where a rule threw: the exchange has failed. */
+export function decideBody(
+  exchange: Exchange,
+  message: RequestRecord | ResponseRecord,
+  side: 'request' | 'response',
+  framing: Framing,
+): boolean {
+  const { flow, services } = exchange;
+  try {
+    decideStream(message, side, flow, lengthOf(framing), services.streamRules, services.options);
+    return true;
+  } catch (error) {
+    exchange.fail('RULE_FAILED', `a stream rule threw: ${messageOf(error)}`, error);
+    return false;
+  }
 }
 
 /** Octets of a start line, more or less: the rest of a head is its fields. */

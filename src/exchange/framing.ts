@@ -39,6 +39,10 @@ export function removeBodyFields(headers: Headers): void {
   if (Number(headers.get('content-length') ?? 0) !== 0) headers.delete('content-length');
 }
 
+/** A length of HTTP/2's can be stated together with trailers; in HTTP/1 the octets end the message. */
+export const TRAILERS_LOST =
+  'trailers are not sent on: in HTTP/1 there is no place for them after a body with Content-Length';
+
 /** What a receiver can read of a body whose length is not known beforehand. */
 export interface Receiver {
   /** It speaks HTTP/2. */

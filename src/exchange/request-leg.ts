@@ -1,14 +1,13 @@
-import { type FlowError, messageOf } from '../errors.js';
+import type { FlowError } from '../errors.js';
 import { Headers } from '../flow/headers.js';
 import { pathOf, type RequestRecord } from '../flow/message.js';
 import { now } from '../flow/transfer.js';
 import type { OriginStream, OutgoingRequest, WholeBody } from '../origin/stream.js';
 import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
 import type { CollectedBody, CollectReceiver } from '../stream/collected-body.js';
-import { decideStream } from '../stream/rules.js';
-import { collectBody, framingOf, lengthOf, streamBody } from './bodies.js';
+import { collectBody, decideBody, framingOf, lengthOf, streamBody } from './bodies.js';
 import type { Exchange } from './exchange.js';
-import { enforceFraming, removeBodyFields, removeProxyFields } from './framing.js';
+import { enforceFraming, removeBodyFields, removeProxyFields, TRAILERS_LOST } from './framing.js';
 import { acquireOrigin, type Destination, findServer, takeAnswer } from './serving.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -39,15 +38,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
     const { exchange } = this;
     const { framing } = exchange.head;
     removeProxyFields(this.#message.headers);
-    if (framing.kind !== 'none') {
-      const { streamRules, options } = exchange.services;
-      try {
-        decideStream(this.#message, 'request', exchange.flow, lengthOf(framing), streamRules, options);
-      } catch (error) {
-        exchange.fail('RULE_FAILED', `a stream rule threw: ${messageOf(error)}`, error);
-        return;
-      }
-    }
+    if (framing.kind !== 'none' && !decideBody(exchange, this.#message, 'request', framing)) return;
     exchange.runHook('requestHeaders', exchange.client, () => this.#decided());
   }
 
@@ -252,6 +243,8 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
       // An upload that its transform did not want to the end is read on: the client has to send it all the same.
       end: (end, body, early) => {
         message.trailers = end.trailers;
+        if (end.trailers !== undefined && framing === 'length' && !receiver.frames)
+          exchange.flow.warn(`request.${TRAILERS_LOST}`);
         if (early) outlet.end(undefined, undefined, () => body.sentAll());
         else this.#finishStream(outlet, end, () => body.sentAll());
       },

@@ -1,4 +1,4 @@
-import { type FlowError, type FlowErrorCode, messageOf } from '../errors.js';
+import type { FlowError, FlowErrorCode } from '../errors.js';
 import type { Headers } from '../flow/headers.js';
 import { ResponseRecord } from '../flow/response.js';
 import { now } from '../flow/transfer.js';
@@ -8,12 +8,11 @@ import type { OriginEvents, OriginStream, WholeBody } from '../origin/stream.js'
 import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
 import type { CollectedBody, CollectReceiver } from '../stream/collected-body.js';
 import type { EventTap } from '../stream/event-tap.js';
-import { decideStream } from '../stream/rules.js';
 import { AnswerStream } from './answer.js';
-import { collectBody, eventTap, framingOf, lengthOf, streamBody } from './bodies.js';
+import { collectBody, decideBody, eventTap, framingOf, lengthOf, streamBody } from './bodies.js';
 import type { OutgoingResponse } from './client-stream.js';
 import type { Exchange } from './exchange.js';
-import { enforceFraming } from './framing.js';
+import { enforceFraming, TRAILERS_LOST } from './framing.js';
 import { takeAnswer } from './serving.js';
 import { switchProtocols } from './switching.js';
 
@@ -68,7 +67,7 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
 
   head(head: ResponseHead): void {
     const { exchange } = this;
-    const { flow, services } = exchange;
+    const { flow } = exchange;
     this.#head = head;
     this.originKeepsAlive = head.keepAlive;
     const response = new ResponseRecord(flow, head);
@@ -78,21 +77,8 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
       return;
     }
     if (head.framing.kind !== 'none') {
-      try {
-        if (exchange.origin instanceof AnswerStream && exchange.origin.streams)
-          response.streamByDefault(true);
-        decideStream(
-          response,
-          'response',
-          flow,
-          lengthOf(head.framing),
-          services.streamRules,
-          services.options,
-        );
-      } catch (error) {
-        exchange.fail('RULE_FAILED', `a stream rule threw: ${messageOf(error)}`, error);
-        return;
-      }
+      if (exchange.origin instanceof AnswerStream && exchange.origin.streams) response.streamByDefault(true);
+      if (!decideBody(exchange, response, 'response', head.framing)) return;
     }
     this.#runHook('responseHeaders', exchange.origin, () => this.#decided(head, response));
   }
@@ -310,10 +296,12 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
       response.bodySent = true;
       this.ended = true;
       const edited = response.trailers !== end.trailers;
-      if (edited && this.#framing !== 'chunked' && !this.#frames)
+      const fit = this.#framing === 'chunked' || this.#frames;
+      if (edited && !fit)
         exchange.flow.warn(
           'response.trailers were assigned to a streamed body without chunks: they have no place',
         );
+      else if (response.trailers !== undefined && !fit) exchange.flow.warn(`response.${TRAILERS_LOST}`);
       outlet.end(edited ? undefined : end.lastLine, response.trailers, (error) => {
         if ((error && !this.delivered) || exchange.over) return;
         sentAll();

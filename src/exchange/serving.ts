@@ -3,6 +3,7 @@
  * @module
  */
 import { messageOf } from '../errors.js';
+import { endpointOf } from '../flow/authority.js';
 import type { RequestRecord } from '../flow/message.js';
 import type { RespondInit } from '../flow/types.js';
 import { OriginFailure, type Route } from '../origin/origins.js';
@@ -92,10 +93,7 @@ function wasAnswered(exchange: Exchange): boolean {
 
 function routeOf(request: RequestRecord, route: Route): Route {
   if (!request.rerouted) return route;
-  const url = new URL(request.url);
-  const tls = /^(?:https|wss):$/.test(url.protocol);
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const port = url.port === '' ? (tls ? 443 : 80) : Number(url.port);
+  const { tls, host, port } = endpointOf(new URL(request.url));
   const opaque = route.opaque ? { opaque: true } : {};
   // Known beforehand of the old origin, HTTP/2 without TLS is a guess about the new one.
   const http2 = route.http2 && (tls || !route.tls) ? { http2: true } : {};

@@ -91,7 +91,10 @@ export type BodyStatus = 'pending' | 'recorded' | 'streamed';
 /** What a request and a response have in common. */
 export interface Message {
   readonly headers: HeaderList;
-  /** Fields after a chunked body; present once they arrived, or once assigned, as a list or an object of them. */
+  /**
+   * Fields after a chunked body, or after any in HTTP/2; present once they arrived, or once assigned, as a list or an
+   * object of them.
+   */
   get trailers(): HeaderList | undefined;
   set trailers(value: HeaderList | Record<string, string | string[]> | undefined);
   /**
@@ -129,26 +132,31 @@ export interface HttpRequest extends Message {
   url: string;
   /** Path and query of `url`. Assigning keeps the rest; throws SluiceError BAD_HEADER for what is no path. */
   path: string;
-  /** `1.0` or `1.1`. */
+  /** `1.0`, `1.1` or `2.0`, as the client spoke. */
   readonly httpVersion: string;
 }
 
 export interface HttpResponse extends Message {
   /** Assigning throws SluiceError BAD_HEADER for what is not from 200 to 999. */
   status: number;
-  /** The reason phrase. Assigning throws SluiceError BAD_HEADER for what is not latin1 on one line. */
+  /** The reason phrase; empty in HTTP/2. Assigning throws SluiceError BAD_HEADER for what is not latin1 on one line. */
   statusText: string;
+  /** `1.0`, `1.1` or `2.0`, as the origin spoke. */
   readonly httpVersion: string;
   /**
    * The events of a `text/event-stream` response, from its head on and streamed or not, as far as they have been sent;
    * each is here before its octets go out. Of a recorded response: those of `body`. `undefined` for other types.
    */
   readonly events?: ServerSentEvent[] | undefined;
-  /** `events` has only the first: there were more than 10 000, or 64 MiB of text, or what could not be decoded. */
+  /**
+   * `events` has only the first: there were more than 10 000, or than 64 MiB of text, one of over 16 MiB, or what could
+   * not be decoded.
+   */
   readonly eventsTruncated: boolean;
   /**
    * Waits for an event, as `toHaveEvent` compares its `data`. Events that came before count.
-   * @throws SluiceError BAD_MATCH; WAIT_TIMEOUT, or WAIT_ENDED if no more can come, with the events that were seen
+   * @throws SluiceError WAIT_TIMEOUT, or WAIT_ENDED if no more can come, with the events that were seen; BAD_MATCH or
+   * BAD_OPTION
    */
   waitForEvent(match: ServerSentEventMatch, options?: EventWait): Promise<ServerSentEvent>;
 }
@@ -236,7 +244,10 @@ export interface WebSocketMessage {
   json<T = unknown>(): T;
   /** When it had come to its end: milliseconds since the epoch, with fractions. */
   readonly timestamp: number;
-  /** Octets of payload in each of its frames, of the first million, as they came, compressed if they were; of an edited message too. */
+  /**
+   * Octets of payload in each of its frames, of the first million, as they came: compressed, if they were, and of an
+   * edited message too.
+   */
   readonly fragments: number[];
   /** Octets of the whole payload, also of a truncated one. */
   readonly size: number;

@@ -3,6 +3,7 @@
  * @module
  */
 import { isIP } from 'node:net';
+import { withoutBrackets } from '../flow/authority.js';
 import { mediaTypeOf } from '../flow/message-facts.js';
 import type { HttpFlow, HttpRequest, HttpResponse, PartRecord, Side } from '../flow/types.js';
 import { bodySize, type Content, contentOf } from './content.js';
@@ -92,7 +93,7 @@ function entryOf(flow: HttpFlow, writer: Writer): HarEntry {
     connection: String(flow.client.id),
   };
   if (flow.server !== undefined) {
-    const address = flow.server.address.replace(/^\[(.*)\]$/, '$1');
+    const address = withoutBrackets(flow.server.address);
     if (isIP(address) !== 0) entry.serverIPAddress = address;
     entry._serverPort = flow.server.port;
   }

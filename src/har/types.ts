@@ -135,7 +135,7 @@ export interface HarCookie {
 
 /** What a request and a response have in common. */
 export interface HarMessage {
-  /** `HTTP/1.1` */
+  /** `HTTP/1.1`, `HTTP/2.0` */
   httpVersion: string;
   cookies: HarCookie[];
   /** In the order in which they came. */

@@ -4,7 +4,7 @@
  */
 import { Headers, lowerCaseName, trimmed } from '../flow/headers.js';
 
-/** A message that is not valid HTTP/1. `status` is the answer it deserves when it is a request. */
+/** A message that is not valid HTTP, 1 or 2. `status` is the answer it deserves when it is a request. */
 export class ProtocolError extends Error {
   constructor(
     message: string,
@@ -15,7 +15,7 @@ export class ProtocolError extends Error {
   }
 }
 
-/** How a body is delimited (RFC 9112 section 6.3). Decided when the head is parsed, never from edited headers. */
+/** How a body is delimited (RFC 9112 section 6.3, RFC 9113 section 8.1). Decided when the head is parsed, never from edited headers. */
 export type Framing =
   | { kind: 'none' }
   | { kind: 'length'; length: number }
@@ -26,7 +26,7 @@ export type Framing =
   | { kind: 'close' };
 
 interface Head {
-  /** `1.0` or `1.1`; of a stream of HTTP/2 `2.0`. */
+  /** `1.0` or `1.1`; `2.0` of a stream of HTTP/2. */
   version: string;
   headers: Headers;
   framing: Framing;
@@ -153,9 +153,13 @@ export function parseResponseHead(text: string, method: string): ResponseHead {
   return { status, statusText, version, headers, framing, keepAlive };
 }
 
-/** Reads a trailer section; the fields that frame the message came too late there (RFC 9110 section 6.5.1). */
+/** Reads a trailer section; fields that frame the message come too late there (RFC 9110 section 6.5.1). */
 export function parseTrailers(text: string): Headers {
-  const trailers = parseFields(text, 0);
+  return refuseFraming(parseFields(text, 0));
+}
+
+/** Refuses trailers that frame the message. @throws ProtocolError */
+export function refuseFraming(trailers: Headers): Headers {
   for (const name of ['Content-Length', 'Transfer-Encoding']) {
     if (trailers.has(name)) throw new ProtocolError(`${name} among the trailers`);
   }

@@ -1,13 +1,16 @@
 import type { Headers } from '../flow/headers.js';
-import type { BodyOutlet } from '../stream/body.js';
+import type { BodyOutlet, Written } from '../stream/body.js';
 import type { ChunkList } from '../stream/collected-body.js';
 import type { Framing } from './head.js';
 
-type Written = (error?: Error | null) => void;
+/** A whole message over this leaves in two writes rather than be copied into one. */
+const COPY_LIMIT = 64 * 1024;
 
 /** What a writer needs of a connection. */
 export interface Wire {
   write(data: Buffer | string, written?: Written): boolean;
+  /** Writes a whole, small message, at the end of this turn of the event loop. */
+  writeMessage(data: Buffer | string, written: Written): void;
   cork(): void;
   uncork(): void;
 }
@@ -89,8 +92,26 @@ export interface WholeContent {
   trailers: Headers | undefined;
 }
 
+/** Writes a message whose body is all there. */
+export function writeWhole(
+  wire: Wire,
+  head: string,
+  body: WholeContent,
+  framing: Framing['kind'],
+  written: Written,
+): void {
+  if (framing === 'none') {
+    wire.writeMessage(head, written);
+  } else if (framing === 'chunked' || body.bytes.length <= COPY_LIMIT) {
+    wire.writeMessage(wholeMessage(head, body, framing), written);
+  } else {
+    wire.write(head);
+    wire.write(body.bytes, written);
+  }
+}
+
 /** A whole message in one buffer, so that it leaves in one write. */
-export function wholeMessage(head: string, content: WholeContent, framing: Framing['kind']): Buffer {
+function wholeMessage(head: string, content: WholeContent, framing: Framing['kind']): Buffer {
   const { bytes: body, room } = content;
   if (framing !== 'chunked') {
     const start = room === undefined ? -1 : room.length - body.length - head.length;

@@ -3,8 +3,15 @@
  * @module
  */
 import type { Headers } from '../flow/headers.js';
-import { type Framing, ProtocolError, type RequestHead, type ResponseHead } from '../http1/head.js';
-import type { ReceivedFields } from './fields.js';
+import {
+  type Framing,
+  ProtocolError,
+  type RequestHead,
+  type ResponseHead,
+  refuseFraming,
+} from '../http1/head.js';
+import { type ReceivedFields, receivedFields } from './fields.js';
+import { checkSize } from './limits.js';
 
 /** @throws ProtocolError for what parsers could read differently */
 export function requestHead(fields: ReceivedFields, facts: { target: string; ended: boolean }): RequestHead {
@@ -42,6 +49,12 @@ export function responseHead(fields: ReceivedFields, method: string, ended: bool
   };
 }
 
+/** @param raw as node:http2 tells them. @throws ProtocolError for too many, or those that frame the message */
+export function receivedTrailers(raw: readonly string[]): Headers {
+  checkSize(raw, 'trailers');
+  return refuseFraming(receivedFields(raw).headers);
+}
+
 function framingOf(headers: Headers, ended: boolean): Framing {
   const value = headers.get('content-length');
   if (ended) return { kind: 'none' };
@@ -50,5 +63,6 @@ function framingOf(headers: Headers, ended: boolean): Framing {
   if (!/^\d+$/.test(value) || !Number.isSafeInteger(length)) {
     throw new ProtocolError(`bad content-length ${JSON.stringify(value.slice(0, 100))}`);
   }
-  return { kind: 'length', length };
+  // As in HTTP/1: that nothing comes is known, even if the stream is ended only later.
+  return length === 0 ? { kind: 'none' } : { kind: 'length', length };
 }

@@ -55,7 +55,7 @@ export function checkSize(raw: readonly string[], what: 'head' | 'trailers'): vo
   if (raw.length > 2 * (LIMITS.fields + 4)) throw new ProtocolError(`more than ${LIMITS.fields} fields`, 431);
 }
 
-/** Lets more than the default of 64 KiB come on a connection. @param by another octet each time, to write something */
-export function widenWindow(session: Http2Session, by = 0): void {
-  session.setLocalWindowSize(SESSION_WINDOW + by);
+/** Lets more than the default of 64 KiB come on a connection. */
+export function widenWindow(session: Http2Session): void {
+  session.setLocalWindowSize(SESSION_WINDOW);
 }

@@ -47,12 +47,10 @@ export function nameOfCode(code: number): string {
 }
 
 /**
- * Resets a stream. node:http2 ends what is sent at once and puts the reset itself off while the stream is read, or where
- * a callback of its connection is running: the peer may get a whole body instead, and with trailers to come the process
- * fails an assertion of Node's (OnTrailers).
+ * Resets a stream, in a turn of its own. In a callback of its connection node:http2 ends what is sent at once and puts
+ * the reset itself off: with trailers still to come the whole process then fails an assertion of Node's (OnTrailers).
  */
 export function resetStream(stream: Http2Stream, code: number): void {
-  stream.pause();
   setImmediate(() => {
     if (!stream.closed && !stream.destroyed) stream.close(code);
   });

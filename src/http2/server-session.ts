@@ -61,13 +61,13 @@ export class Pulse {
   #proven = 0;
   #read = 0;
   #written = 0;
-  /** Octets that had been written when a PING was due. */
+  /** Octets that had been written when a sign of life was asked for. */
   #asked: number | undefined;
   #missed = 0;
 
   /**
    * @param raw the TCP socket of the session
-   * @param probe has the session write something, if it still writes; a PING if it is absent
+   * @param probe has the session write something at once, if it still writes; a PING if it is absent
    */
   constructor(
     private readonly session: Http2Session,

@@ -1,10 +1,11 @@
 import type { ClientStream, OutgoingResponse } from '../exchange/client-stream.js';
 import type { Exchange } from '../exchange/exchange.js';
 import { plainResponse } from '../exchange/failure.js';
+import { type Authority, defaultPort, formatAuthority } from '../flow/authority.js';
 import type { Headers } from '../flow/headers.js';
 import { ProtocolError, type RequestHead } from '../http1/head.js';
 import { RequestParser } from '../http1/parser.js';
-import { Http1Outlet, responseHead, wholeMessage } from '../http1/writer.js';
+import { Http1Outlet, responseHead, writeWhole } from '../http1/writer.js';
 import type { ConnectionPin, Detached, WholeBody, Written } from '../origin/stream.js';
 import type { BodyOutlet } from '../stream/body.js';
 import type { Idler } from '../tcp/idle-watch.js';
@@ -14,11 +15,9 @@ import type { ClientRecord } from './client-info.js';
 import { openExchange, startExchange } from './opening.js';
 import type { ListenServices } from './services.js';
 import { sniff } from './sniff.js';
-import { type Authority, formatAuthority, locate, parseAuthority } from './target.js';
+import { locate, parseAuthority } from './target.js';
 
 const EMPTY = Buffer.alloc(0);
-/** A whole message over this leaves in two writes rather than be copied into one. */
-const COPY_LIMIT = 64 * 1024;
 /** How long a client that is still sending is read after its last response, in milliseconds. */
 const LINGER = 2000;
 /** Octets of a bad head that are looked at to tell what was asked for. */
@@ -123,15 +122,7 @@ export class Http1Client implements ClientStream, Idler {
   }
 
   respondWhole(head: OutgoingResponse, body: WholeBody, written: Written): void {
-    const text = headText(head);
-    if (head.framing === 'none') {
-      this.transport.writeMessage(text, written);
-    } else if (head.framing === 'chunked' || body.bytes.length <= COPY_LIMIT) {
-      this.transport.writeMessage(wholeMessage(text, body, head.framing), written);
-    } else {
-      this.transport.write(text);
-      this.transport.write(body.bytes, written);
-    }
+    writeWhole(this.transport, headText(head), body, head.framing, written);
   }
 
   done(keepAlive: boolean): void {
@@ -273,8 +264,15 @@ export class Http1Client implements ClientStream, Idler {
       this.#exchange.fail('CLIENT_PROTOCOL', message, undefined, error.status);
       return;
     }
-    this.services.refused(this.info, { code: 'CLIENT_PROTOCOL', message }, firstLine(bytes, this.tunnel));
+    this.services.refused(this.info, { code: 'CLIENT_PROTOCOL', message }, firstLine(bytes, this.#origin));
     this.#answerAndClose(error.status, message);
+  }
+
+  /** What goes before a target in origin form; empty outside of a tunnel, where such a request is for nobody else. */
+  get #origin(): string {
+    const { tunnel, info } = this;
+    if (tunnel === undefined) return '';
+    return `${info.tls ? 'https' : 'http'}://${formatAuthority(tunnel, defaultPort(info.tls))}`;
   }
 
   #answerAndClose(status: number, message: string): void {
@@ -336,16 +334,15 @@ function headText({ status, statusText, version, headers }: OutgoingResponse): s
 }
 
 /** What can be told of a request whose head could not be read. */
-function firstLine(bytes: Buffer, tunnel: Authority | undefined): { method: string; target: string } {
+function firstLine(bytes: Buffer, origin: string): { method: string; target: string } {
   const [method = '', target = ''] =
     bytes
       .toString('latin1', 0, FIRST_LINE)
       .replace(/^[\r\n]+/, '')
       .split(/[\r\n]/, 1)[0]
       ?.split(' ') ?? [];
-  const host = tunnel === undefined ? '' : `http://${formatAuthority(tunnel, 80)}`;
   return {
     method: /^[A-Za-z]{1,20}$/.test(method) ? method : '(unreadable)',
-    target: `${host}${target.slice(0, 200)}`,
+    target: `${target.startsWith('/') ? origin : ''}${target.slice(0, 200)}`,
   };
 }

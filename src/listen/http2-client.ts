@@ -1,6 +1,7 @@
 import http2, { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { plainResponse } from '../exchange/failure.js';
+import { type Authority, defaultPort, formatAuthority } from '../flow/authority.js';
 import { ProtocolError, type RequestHead } from '../http1/head.js';
 import { type ReceivedFields, receivedFields } from '../http2/fields.js';
 import { requestHead } from '../http2/heads.js';
@@ -12,7 +13,7 @@ import type { ClientRecord } from './client-info.js';
 import { Http2ClientStream } from './http2-stream.js';
 import { openExchange, startExchange } from './opening.js';
 import type { ListenServices } from './services.js';
-import { type Authority, formatAuthority, locate } from './target.js';
+import { locate } from './target.js';
 
 /** How long a client may take to close a connection that has been closed here, in milliseconds. */
 const LINGER = 2000;
@@ -132,12 +133,16 @@ export class Http2Client implements Idler {
   #origin({ pseudo, headers }: ReceivedFields): string {
     if (this.tunnel === undefined) return `${pseudo[':scheme'] ?? 'http'}://${headers.get('host') ?? ''}`;
     const scheme = this.info.tls ? 'https' : 'http';
-    return `${scheme}://${formatAuthority(this.tunnel, this.info.tls ? 443 : 80)}`;
+    return `${scheme}://${formatAuthority(this.tunnel, defaultPort(this.info.tls))}`;
   }
 
   #refuse(client: Http2ClientStream, error: ProtocolError, method: string, target: string): void {
     const message = `the request is not valid HTTP/2: ${error.message}`;
-    this.services.refused(this.info, { code: 'CLIENT_PROTOCOL', message }, { method, target });
+    this.services.refused(
+      this.info,
+      { code: 'CLIENT_PROTOCOL', message },
+      { method, target, version: '2.0' },
+    );
     const { head, body } = plainResponse(error.status, message);
     client.respondWhole(head, body, () => undefined);
     client.done();
@@ -165,7 +170,7 @@ export class Http2Client implements Idler {
   }
 
   /**
-   * Tells of streams that node:http2 refused without a word. Clients number theirs without gaps.
+   * Tells of streams that node:http2 refused without a word. Clients usually number theirs without gaps.
    * @param upTo the last stream that may be one
    */
   #findRefused(upTo = this.#session.state.lastProcStreamID ?? 0): void {

@@ -1,5 +1,6 @@
 import {
   constants,
+  type Http2Session,
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
   type ServerStreamResponseOptions,
@@ -11,8 +12,8 @@ import type { Headers } from '../flow/headers.js';
 import type { ClientInfo } from '../flow/types.js';
 import { ProtocolError } from '../http1/head.js';
 import { watchEnd } from '../http2/ending.js';
-import { receivedFields, responseFields, trailerFields } from '../http2/fields.js';
-import { checkSize } from '../http2/limits.js';
+import { responseFields, trailerFields } from '../http2/fields.js';
+import { receivedTrailers } from '../http2/heads.js';
 import { endStream, Http2Outlet, whenTrailersWanted } from '../http2/outlet.js';
 import { nameOfCode, resetStream, StreamReset } from '../http2/reset.js';
 import type { Detached, WholeBody, Written } from '../origin/stream.js';
@@ -30,6 +31,8 @@ export class Http2ClientStream implements ClientStream {
   /** It was closed, or reset, from here. */
   #closedHere = false;
   #paused = false;
+  /** Nothing more is to be told of the client's connection. */
+  #settled: (() => void) | undefined;
   /** The request is over, which node:http2 may say while the stream is paused, and that has not been told. */
   #ended = false;
 
@@ -67,6 +70,7 @@ export class Http2ClientStream implements ClientStream {
     stream.on('close', () => {
       const code = stream.rstCode;
       if (session?.destroyed !== false) this.gone('the client closed the connection');
+      else if (whole() && code === constants.NGHTTP2_NO_ERROR && !stream.aborted) this.#outlive(session);
       else if (!whole() && !stream.headersSent && OWN_VERDICTS.has(code)) {
         // The client had nothing to find fault with yet: its own body or trailers were at fault.
         this.fail('CLIENT_PROTOCOL', `the request is not valid HTTP/2: ${nameOfCode(code)}`);
@@ -74,6 +78,15 @@ export class Http2ClientStream implements ClientStream {
         this.gone(`the client reset the stream with ${nameOfCode(code)}`, new StreamReset(code));
       }
     });
+  }
+
+  /** Both sides have ended the stream, and the origin has yet to get the end of the upload. */
+  #outlive(session: Http2Session): void {
+    if (this.#exchange === undefined) return;
+    const lost = () => this.gone('the client closed the connection');
+    // There may be as many as there are streams.
+    session.setMaxListeners(0).once('close', lost);
+    this.#settled = () => session.off('close', lost);
   }
 
   #tellEnd(): void {
@@ -139,6 +152,7 @@ export class Http2ClientStream implements ClientStream {
 
   done(): void {
     this.#exchange = undefined;
+    this.#settled?.();
     const { stream } = this;
     if (stream.closed) return;
     this.#closedHere = true;
@@ -149,6 +163,7 @@ export class Http2ClientStream implements ClientStream {
 
   cut(how: 'short' | 'reset' | 'now', cause?: unknown): void {
     this.#exchange = undefined;
+    this.#settled?.();
     this.#closedHere = true;
     const { stream } = this;
     const code = cause instanceof StreamReset ? cause.codeToPass : constants.NGHTTP2_INTERNAL_ERROR;
@@ -184,8 +199,7 @@ export class Http2ClientStream implements ClientStream {
 
   #trailersCame(raw: string[]): void {
     try {
-      checkSize(raw, 'trailers');
-      this.#trailers = receivedFields(raw).headers;
+      this.#trailers = receivedTrailers(raw);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       const why = `the request is not valid HTTP/2: ${error.message}`;

@@ -1,4 +1,5 @@
 import net from 'node:net';
+import type { Authority } from '../flow/authority.js';
 import type { RelayEnd } from '../tcp/relay.js';
 import { Transport } from '../tcp/transport.js';
 import { ClientRecord } from './client-info.js';
@@ -7,7 +8,6 @@ import { Http2Client } from './http2-client.js';
 import { Interceptor } from './interceptor.js';
 import { listen } from './port.js';
 import type { ListenServices } from './services.js';
-import type { Authority } from './target.js';
 import { type HttpClient, Tunnel } from './tunnel.js';
 
 /** The port that clients connect to, and every connection that came in by it. */

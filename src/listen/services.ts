@@ -6,6 +6,14 @@ import type { Route } from '../origin/origins.js';
 import type { IdleWatch } from '../tcp/idle-watch.js';
 import type { CertificateAuthority } from '../tls/ca.js';
 
+/** What is known of a request that was refused. */
+export interface RefusedHead {
+  method: string;
+  target: string;
+  /** Default `1.1`. */
+  version?: string;
+}
+
 /** What the listening side needs of the proxy. */
 export interface ListenServices extends ExchangeServices {
   readonly ca: CertificateAuthority;
@@ -20,7 +28,7 @@ export interface ListenServices extends ExchangeServices {
   /** A connection for a raw tunnel. @throws OriginFailure */
   dial(route: Route): Promise<Dialled>;
   /** A request was refused before there was an exchange. */
-  refused(client: ClientInfo, error: FlowError, head: { method: string; target: string }): void;
+  refused(client: ClientInfo, error: FlowError, head: RefusedHead): void;
   clientConnected(client: ClientInfo): void;
   clientDisconnected(client: ClientInfo): void;
   /** Something went wrong with a connection that no flow can tell of. */

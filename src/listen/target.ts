@@ -2,33 +2,22 @@
  * From a request head to where it goes and how it is named.
  * @module
  */
+import { type Authority, defaultPort, formatAuthority } from '../flow/authority.js';
 import { hasToken, ProtocolError, type RequestHead } from '../http1/head.js';
 import type { Route } from '../origin/origins.js';
 import type { ClientRecord } from './client-info.js';
 
-/** The host and port that a tunnel or request is for. */
-export interface Authority {
-  host: string;
-  port: number;
-}
-
-const DEFAULT_PORT: Record<string, number> = { 'http:': 80, 'https:': 443 };
 const NOT_IN_HOST = /[\s/?#@\\<>^|%"{}`]/;
 
-/** Reads `host:port`; IPv6 addresses are in brackets. @throws ProtocolError */
-export function parseAuthority(text: string, defaultPort?: number): Authority {
+/** Reads `host:port`; IPv6 addresses are in brackets. @param otherwise the port where none is named @throws ProtocolError */
+export function parseAuthority(text: string, otherwise?: number): Authority {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text);
   const host = match?.[1] ?? match?.[2];
-  const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
+  const port = match?.[3] === undefined ? otherwise : Number(match[3]);
   if (host === undefined || NOT_IN_HOST.test(host) || port === undefined || port < 1 || port > 65535) {
     throw new ProtocolError(`${JSON.stringify(text.slice(0, 100))} is not a host and port`);
   }
   return { host: host.toLowerCase(), port };
-}
-
-export function formatAuthority({ host, port }: Authority, defaultPort?: number): string {
-  const name = host.includes(':') ? `[${host}]` : host;
-  return port === defaultPort ? name : `${name}:${port}`;
 }
 
 /**
@@ -54,21 +43,21 @@ export function locate(
       : client.tls
         ? 'https:'
         : 'http:';
-  const defaultPort = DEFAULT_PORT[scheme] ?? 80;
+  const usual = defaultPort(scheme === 'https:');
   if (absolute === null && !head.target.startsWith('/')) {
     if (head.target !== '*') throw badTarget(head.target, 'it is not one that a proxy can serve');
     if (head.method !== 'OPTIONS') throw badTarget(head.target, 'only OPTIONS has it');
   }
   if (tunnel === undefined && absolute === null) return undefined;
-  const target = tunnel ?? parseAuthority(absolute?.[2] ?? '', defaultPort);
+  const target = tunnel ?? parseAuthority(absolute?.[2] ?? '', usual);
   const sameHost = hostField === undefined || hostField === '' || hostField === absolute?.[2];
-  const named = sameHost ? target : parseAuthority(hostField, defaultPort);
+  const named = sameHost ? target : parseAuthority(hostField, usual);
   const webSocket = isWebSocketHandshake(head);
   const shownScheme = webSocket ? scheme.replace('http', 'ws') : scheme;
   const rest = absolute === null ? head.target : (absolute[3] ?? '');
   const path = rest === '*' ? '/' : rest.startsWith('/') ? rest : `/${rest}`;
   return {
-    url: `${shownScheme}//${formatAuthority(named, defaultPort)}${path}`,
+    url: `${shownScheme}//${formatAuthority(named, usual)}${path}`,
     route: {
       tls: scheme === 'https:',
       host: target.host,

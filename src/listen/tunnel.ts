@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { messageOf } from '../errors.js';
+import { type Authority, formatAuthority } from '../flow/authority.js';
 import type { Dialled } from '../origin/connect.js';
 import { OriginFailure, type Route } from '../origin/origins.js';
 import { type RelayEnd, relay } from '../tcp/relay.js';
@@ -11,15 +12,14 @@ import { Http2Client } from './http2-client.js';
 import type { Interceptor } from './interceptor.js';
 import type { ListenServices } from './services.js';
 import { sniff } from './sniff.js';
-import { type Authority, formatAuthority } from './target.js';
 
 /** How long a client may be silent before the origin is given a chance to speak first, in milliseconds. */
 const SILENCE = 300;
-const NOTHING = Buffer.alloc(0);
 /** How long a client may take from one part of its TLS hello to the next, in milliseconds. */
 const HELLO_TIMEOUT = 30_000;
-/** What is read to find out what a client speaks. */
+/** Octets that are read, at most, to find out what a client speaks. */
 const MAX_SNIFFED = 64;
+const NOTHING = Buffer.alloc(0);
 
 /** A client's connection, whatever HTTP is spoken over it. */
 export interface HttpClient {
@@ -191,7 +191,7 @@ export class Tunnel {
   /** Passes on what is not HTTP. */
   #pass(socket: Socket, rest: Buffer): void {
     this.#dial().then(
-      (dialled) => relay({ socket, rest }, { rest: Buffer.alloc(0), ...dialled }),
+      (dialled) => relay({ socket, rest }, { rest: NOTHING, ...dialled }),
       (error: unknown) => {
         this.#failed(error);
         socket.destroy();

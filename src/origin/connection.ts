@@ -2,7 +2,7 @@ import type { Headers } from '../flow/headers.js';
 import type { ServerInfo } from '../flow/types.js';
 import { hasToken, ProtocolError, type ResponseHead } from '../http1/head.js';
 import { ResponseParser } from '../http1/parser.js';
-import { Http1Outlet, requestHead, wholeMessage } from '../http1/writer.js';
+import { Http1Outlet, requestHead, writeWhole } from '../http1/writer.js';
 import type { BodyOutlet } from '../stream/body.js';
 import type { Idler, IdleWatch } from '../tcp/idle-watch.js';
 import { Transport } from '../tcp/transport.js';
@@ -18,8 +18,6 @@ import type {
 } from './stream.js';
 
 const EMPTY = Buffer.alloc(0);
-/** A whole message over this leaves in two writes rather than be copied into one. */
-const COPY_LIMIT = 64 * 1024;
 
 export interface OriginConnectionSetup {
   /** Connections with the same key can stand in for each other. */
@@ -126,15 +124,7 @@ export class OriginConnection implements OriginStream, Idler {
 
   sendWhole(head: OutgoingRequest, body: WholeBody, written: Written): void {
     this.#prepare(head);
-    const text = this.#headText(head);
-    if (head.framing === 'none') {
-      this.#transport.writeMessage(text, written);
-    } else if (head.framing === 'chunked' || body.bytes.length <= COPY_LIMIT) {
-      this.#transport.writeMessage(wholeMessage(text, body, head.framing), written);
-    } else {
-      this.#transport.write(text);
-      this.#transport.write(body.bytes, written);
-    }
+    writeWhole(this.#transport, this.#headText(head), body, head.framing, written);
   }
 
   pause(): void {

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { SluiceError, shown } from '../errors.js';
+import { withBrackets, withoutBrackets } from '../flow/authority.js';
 import { wildcardToRegExp } from '../flow/glob.js';
 
 /** Where a name's traffic goes instead. */
@@ -51,7 +52,7 @@ export class HostMap {
   find(host: string, port: number): MappedHost | undefined {
     let best: Entry | undefined;
     // Globs of hosts have IPv6 addresses as URLs do.
-    const name = host.includes(':') ? `[${host}]` : host;
+    const name = withBrackets(host);
     for (const entry of this.#entries) {
       if (entry.port !== undefined && entry.port !== port) continue;
       if (!entry.regExp.test(name)) continue;
@@ -70,7 +71,7 @@ function weight(entry: Entry): number {
 function readTarget(target: string): MappedHost {
   const scheme = /^(https?):\/\/(.*?)\/?$/i.exec(target);
   const address = scheme?.[2] ?? target;
-  const { host, port } = splitPort(address) ?? { host: address.replace(/^\[(.*)\]$/, '$1'), port: undefined };
+  const { host, port } = splitPort(address) ?? { host: withoutBrackets(address), port: undefined };
   if (!isHost(host) || /[/@*]/.test(host)) {
     throw new SluiceError(
       'BAD_OPTION',
@@ -83,7 +84,7 @@ function readTarget(target: string): MappedHost {
 
 /** Only IPv6 addresses have colons in them: elsewhere a port was meant, and is none. */
 function isHost(host: string): boolean {
-  return host !== '' && !/\s/.test(host) && (!host.includes(':') || isIPv6(host.replace(/^\[(.*)\]$/, '$1')));
+  return host !== '' && !/\s/.test(host) && (!host.includes(':') || isIPv6(withoutBrackets(host)));
 }
 
 /** `host:port`, where there is a port. IPv6 addresses take brackets then. */

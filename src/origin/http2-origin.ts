@@ -119,12 +119,12 @@ export class Http2Origin implements Idler {
   /** Not with PINGs: servers of gRPC end a connection for two too many. */
   #takePulse(raw: Socket): void {
     const { session } = this;
-    let widened = 0;
     const dead = () => {
       this.#failure ??= new Error('it broke the rules of HTTP/2, and stayed when it was told so');
       session.destroy();
     };
-    new Pulse(session, raw, { dead, came: () => undefined }, () => widenWindow(session, ++widened));
+    // Settings without any in them. Of what else could be sent, node:http2 leaves a new window for the next write.
+    new Pulse(session, raw, { dead, came: () => undefined }, () => session.settings({}));
   }
 
   http1Required(): void {

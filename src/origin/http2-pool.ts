@@ -83,9 +83,6 @@ export class Http2Pool {
         this.#origins.set(key, origin);
       }
       return origin;
-    } catch (error) {
-      this.forget(key);
-      throw error;
     } finally {
       this.#joining.delete(key);
     }

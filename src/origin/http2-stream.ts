@@ -5,7 +5,7 @@ import type { ServerInfo } from '../flow/types.js';
 import { ProtocolError } from '../http1/head.js';
 import { watchEnd } from '../http2/ending.js';
 import { receivedFields, requestFields, trailerFields } from '../http2/fields.js';
-import { responseHead } from '../http2/heads.js';
+import { receivedTrailers, responseHead } from '../http2/heads.js';
 import { checkSize } from '../http2/limits.js';
 import { endStream, Http2Outlet, whenTrailersWanted } from '../http2/outlet.js';
 import { nameOfCode, REFUSED_STREAM, resetStream, StreamReset } from '../http2/reset.js';
@@ -152,8 +152,7 @@ export class Http2OriginStream implements OriginStream {
     stream.on('data', (bytes: Buffer) => this.#data(bytes));
     stream.on('trailers', (_headers: unknown, _flags: number, raw: string[]) => {
       this.#heard(() => {
-        checkSize(raw, 'trailers');
-        this.#trailers = receivedFields(raw).headers;
+        this.#trailers = receivedTrailers(raw);
       });
     });
     stream.on('end', () => {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { type FlowErrorCode, messageOf } from '../errors.js';
+import { defaultPort, formatAuthority } from '../flow/authority.js';
 import type { ResolvedOptions } from '../options.js';
 import type { IdleWatch } from '../tcp/idle-watch.js';
 import { connectTcp, connectTls, type Dialled } from './connect.js';
@@ -131,8 +132,8 @@ export class Origins {
       upstream: false,
     };
     if (this.isSelf(hop.host, hop.port)) {
-      const target = `${route.host}:${route.port}`;
-      throw new OriginFailure('PROXY_LOOP', `${target} is this proxy itself: it would ask itself for ever`);
+      const itself = `${formatAuthority(route)} is this proxy itself: it would ask itself for ever`;
+      throw new OriginFailure('PROXY_LOOP', itself);
     }
     // What was mapped by hand is meant to be reached as it says.
     if (mapped === undefined && this.#upstream?.serves(route.host, route.port)) hop.upstream = true;
@@ -189,7 +190,7 @@ export class Origins {
       tls: hop.tls,
       ...(via === undefined ? {} : { via: via.name }),
       absoluteForm: seesRequests
-        ? { authority: authorityOf(route, 80), extra: via.authorization }
+        ? { authority: formatAuthority(route, 80), extra: via.authorization }
         : undefined,
       idleTimeout: this.options.timeouts.idle,
       idleWatch: this.idleWatch,
@@ -215,7 +216,7 @@ export class Origins {
     const { idle, connect } = this.options.timeouts;
     const origin = new Http2Origin(dialled, {
       tls: hop.tls,
-      authority: authorityOf(route, hop.tls ? 443 : 80),
+      authority: formatAuthority(route, defaultPort(hop.tls)),
       ...(via === undefined ? {} : { via: via.name }),
       idleTimeout: idle,
       idleWatch: this.idleWatch,
@@ -228,7 +229,7 @@ export class Origins {
     } catch (error) {
       // Without TLS it was a try.
       if (!hop.tls) return undefined;
-      throw new OriginFailure('ORIGIN_CLOSED', `${route.host}:${route.port}: ${messageOf(error)}`, {
+      throw new OriginFailure('ORIGIN_CLOSED', `${formatAuthority(route)}: ${messageOf(error)}`, {
         cause: error,
       });
     }
@@ -242,7 +243,7 @@ export class Origins {
   ): Promise<Dialled> {
     const { verifyUpstream: verify, upstreamCa: ca } = this.options;
     const { connect: timeout } = this.options.timeouts;
-    const named = `${route.host}:${route.port}`;
+    const named = formatAuthority(route);
     const onSocket = (socket: Socket) => this.#track(socket);
     try {
       const { host, port } = hop;
@@ -255,7 +256,7 @@ export class Origins {
       return await connectTls(plain, { serverName: route.serverName, verify, ca, timeout, alpn });
     } catch (error) {
       const failure = error instanceof OriginFailure ? error : undefined;
-      const mapped = hop.host === route.host && hop.port === route.port ? '' : ` (${hop.host}:${hop.port})`;
+      const mapped = hop.host === route.host && hop.port === route.port ? '' : ` (${formatAuthority(hop)})`;
       throw new OriginFailure(
         failure?.code ?? 'ORIGIN_UNREACHABLE',
         `${named}${mapped}: ${messageOf(error)}`,
@@ -304,9 +305,4 @@ export class Origins {
 function isAlpnRefusal(error: unknown): boolean {
   const { code } = ((error as Error).cause ?? {}) as { code?: unknown };
   return code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL';
-}
-
-function authorityOf({ host, port }: Route, defaultPort: number): string {
-  const name = host.includes(':') ? `[${host}]` : host;
-  return port === defaultPort ? name : `${name}:${port}`;
 }

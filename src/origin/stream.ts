@@ -7,7 +7,7 @@ import type { Headers } from '../flow/headers.js';
 import type { ServerInfo } from '../flow/types.js';
 import type { Framing, ResponseHead } from '../http1/head.js';
 import type { WholeContent } from '../http1/writer.js';
-import type { BodyEvents, BodyOutlet, BodySource } from '../stream/body.js';
+import type { BodyEvents, BodyOutlet, BodySource, Written } from '../stream/body.js';
 import type { Transport } from '../tcp/transport.js';
 
 export interface OutgoingRequest {
@@ -21,6 +21,7 @@ export interface OutgoingRequest {
 
 /** A body that is sent in one. */
 export type WholeBody = WholeContent;
+export type { Written };
 
 /** A connection that was given up for another protocol. */
 export interface Detached {
@@ -28,8 +29,6 @@ export interface Detached {
   /** Octets already read from it. */
   rest: Buffer;
 }
-
-export type Written = (error?: Error | null) => void;
 
 /** NTLM and Negotiate authenticate a connection, not a request: the origin connection stays with the client's. */
 export interface ConnectionPin {
@@ -42,7 +41,7 @@ export interface OriginEvents extends BodyEvents {
   informational(head: ResponseHead): void;
   /** The final response, or 101. */
   head(head: ResponseHead): void;
-  /** The connection was lost, or what came is not HTTP. */
+  /** The connection was lost, the stream was reset (`cause` is a StreamReset then), or what came is not HTTP. */
   failed(code: FlowErrorCode, message: string, cause?: unknown): void;
 }
 

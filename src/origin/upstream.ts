@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { messageOf } from '../errors.js';
+import { endpointOf, formatAuthority, withoutBrackets } from '../flow/authority.js';
 import { ProtocolError, type ResponseHead } from '../http1/head.js';
 import { ResponseParser } from '../http1/parser.js';
 import type { UpstreamProxy } from '../options.js';
@@ -20,10 +21,11 @@ export class UpstreamRoute {
 
   constructor(proxy: UpstreamProxy) {
     const url = new URL(proxy.server);
-    this.#tls = url.protocol === 'https:';
-    this.#host = url.hostname.replace(/^\[|\]$/g, '');
-    this.#port = url.port === '' ? (this.#tls ? 443 : 80) : Number(url.port);
-    this.name = `${url.hostname}:${this.#port}`;
+    const { tls, host, port } = endpointOf(url);
+    this.#tls = tls;
+    this.#host = host;
+    this.#port = port;
+    this.name = formatAuthority({ host, port });
     const username = proxy.username ?? decodeURIComponent(url.username);
     const password = proxy.password ?? decodeURIComponent(url.password);
     this.authorization =
@@ -62,7 +64,7 @@ export class UpstreamRoute {
   /** @returns what came after the answer to CONNECT */
   #openTunnel(dialled: Dialled, target: { host: string; port: number; timeout: number }): Promise<Buffer> {
     const { socket, buffers } = dialled;
-    const authority = `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`;
+    const authority = formatAuthority(target);
     return new Promise((resolve, reject) => {
       const stop = () => {
         clearTimeout(timer);
@@ -146,7 +148,7 @@ interface UpstreamTarget {
  */
 function bypassEntry(entry: string): (host: string, port: number) => boolean {
   const { host: pattern, port: onlyPort } = splitPort(entry.toLowerCase()) ?? {
-    host: entry.toLowerCase().replace(/^\[(.*)\]$/, '$1'),
+    host: withoutBrackets(entry.toLowerCase()),
     port: undefined,
   };
   const name = pattern.replace(/^\*?\./, '.');

@@ -37,18 +37,17 @@ export interface BodySource {
   lend(): () => void;
 }
 
+/** Told when what was written has gone to the system, or why it will not. */
+export type Written = (error?: Error | null) => void;
+
 /** The side a body goes to. It does the framing. */
 export interface BodyOutlet {
   /** Told when a write that returned false has drained. */
   onDrain: (() => void) | undefined;
   /** Writes octets that carry their framing already. Returns false when full. */
-  raw(bytes: Buffer, written: (error?: Error | null) => void): boolean;
+  raw(bytes: Buffer, written: Written): boolean;
   /** Writes body octets in a frame of their own, where the framing has such. Returns false when full. */
-  piece(bytes: Buffer, written: (error?: Error | null) => void): boolean;
+  piece(bytes: Buffer, written: Written): boolean;
   /** Ends the body. `lastLine` is the last chunk's line to use, where there is one. */
-  end(
-    lastLine: string | undefined,
-    trailers: Headers | undefined,
-    written: (error?: Error | null) => void,
-  ): void;
+  end(lastLine: string | undefined, trailers: Headers | undefined, written: Written): void;
 }

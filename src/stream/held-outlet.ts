@@ -1,7 +1,5 @@
 import type { Headers } from '../flow/headers.js';
-import type { BodyOutlet } from './body.js';
-
-type Written = (error?: Error | null) => void;
+import type { BodyOutlet, Written } from './body.js';
 
 /** An outlet before which everything waits until a tap has seen what is in it. */
 export class HeldOutlet implements BodyOutlet {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Written } from '../stream/body.js';
 import { LastWords } from './last-words.js';
 import type { ReadBuffers } from './read-buffers.js';
 import { corkForThisTurn } from './write-batch.js';
@@ -14,8 +15,6 @@ export interface TransportEvents {
   /** A write that returned false has drained. */
   drain(): void;
 }
-
-export type Written = (error?: Error | null) => void;
 
 const NOOP = () => undefined;
 

@@ -3,9 +3,15 @@ import type { ServerResponse } from 'node:http';
 import http2, { type Http2ServerRequest } from 'node:http2';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import type tls from 'node:tls';
+import tls from 'node:tls';
+import { openTunnel } from '../listen/testing/tunnels.js';
+import type { ProxyOptions } from '../options.js';
 import { loadCa } from '../tls/ca.js';
 import { caPem } from '../tls/testing/pems.js';
+import { type Stage, withProxy } from './with-proxy.js';
+
+/** In the order of preference. */
+export type Protocols = ('h2' | 'http/1.1')[];
 
 const authority = loadCa(caPem());
 
@@ -22,7 +28,7 @@ export class TlsServer {
     readonly port: number,
   ) {}
 
-  static async listen(protocols: ('h2' | 'http/1.1')[], port = 0): Promise<TlsServer> {
+  static async listen(protocols: Protocols, port = 0): Promise<TlsServer> {
     const options: tls.TlsOptions = {
       ...authority.credentialsFor('app.test'),
       SNICallback: (name, done) => done(null, authority.contextFor(name)),
@@ -60,4 +66,30 @@ export class TlsServer {
     for (const socket of this.open) socket.destroy();
     if (this.server.listening) await new Promise((resolve) => this.server.close(resolve));
   }
+}
+
+/** A proxy that knows an origin with TLS as `app.test` and `other.test`. */
+export async function withTlsServer(
+  protocols: Protocols,
+  options: ProxyOptions,
+  play: (stage: Stage, origin: TlsServer) => Promise<void>,
+): Promise<void> {
+  const origin = await TlsServer.listen(protocols);
+  const hosts = { 'app.test': origin.host, 'other.test': origin.host };
+  try {
+    await withProxy({ upstreamCa: TlsServer.ca, hosts, ...options }, (stage) => play(stage, origin));
+  } finally {
+    await origin.close();
+  }
+}
+
+/** What a client is offered that would take either. */
+export async function offered(stage: Stage, name = 'app.test'): Promise<unknown> {
+  const { socket } = await openTunnel(stage, `${name}:443`);
+  const ALPNProtocols = ['h2', 'http/1.1'];
+  const secure = tls.connect({ socket, servername: name, ca: stage.proxy.ca.cert, ALPNProtocols });
+  await once(secure, 'secureConnect');
+  const { alpnProtocol } = secure;
+  secure.destroy();
+  return alpnProtocol;
 }

@@ -27,6 +27,9 @@ export interface AssemblerEvents {
   controlEnd?(at: number): void;
   /** The last frame of a message has come to its end. `later`: the message is not told at once, but when it is decompressed. */
   messageEnd?(at: number, later: boolean): void;
+  /** A message has come to its end; `message` follows, at once or `later`, or `abandoned` if it can't be decompressed. */
+  whole?(later: boolean): void;
+  abandoned?(): void;
   /** Everything has been told of what came before `at`, and the next frame begins a message or is a control frame. */
   boundary?(at: number): void;
   /** A message is there to its end. */
@@ -218,13 +221,15 @@ export class Assembler implements FrameEvents {
 
   #messageEnd(message: AssembledMessage): void {
     this.#open = undefined;
-    if (this.setup.opaque) return;
+    if (this.setup.opaque || (message.compressed && this.#broken)) return;
+    message.timestamp = now();
+    this.events.whole?.(message.compressed || this.#ending.length > 0);
     if (!message.compressed) {
       this.#endText(message);
       // Those before it may still be decompressed.
       if (this.#ending.length === 0) this.#tell(message);
       else this.#ending.push({ message, whole: true });
-    } else if (!this.#broken) {
+    } else {
       this.#ending.push({ message, whole: false });
       if (this.#inflater?.end() === false) this.#full = true;
     }
@@ -247,7 +252,6 @@ export class Assembler implements FrameEvents {
   }
 
   #tell(message: AssembledMessage): void {
-    message.timestamp = now();
     this.events.message(message);
   }
 
@@ -281,6 +285,7 @@ export class Assembler implements FrameEvents {
     );
     for (let next = this.#ending.shift(); next !== undefined; next = this.#ending.shift()) {
       if (next.whole) this.#tell(next.message);
+      else this.events.abandoned?.();
     }
     this.events.drain();
   }

@@ -11,6 +11,7 @@ import { closeFrame } from './frame.js';
 import type { Lane, LaneEvents, OwnMessage } from './lane.js';
 import type { WebSocketServices } from './services.js';
 import { StreamedLane } from './streamed-lane.js';
+import { Turns } from './turns.js';
 
 /** Each is compared with those before. */
 const MOST_WARNINGS = 100;
@@ -92,6 +93,7 @@ export class WebSocketSession implements WebSocketControl {
       flow.warn(`websocket: ${how}`);
     }
     const streamed = websocket.stream || opaque;
+    const turns = new Turns();
     const make = (from: End, to: End): Lane => {
       const setup: AssemblerSetup = {
         masked: from.peer === 'client',
@@ -103,8 +105,10 @@ export class WebSocketSession implements WebSocketControl {
         bearable: streamed ? Number.POSITIVE_INFINITY : BEARABLE,
         recycled: from.transport.lends,
       };
-      const Kind = streamed ? StreamedLane : BufferedLane;
-      return new Kind(from.peer, from.transport, to.transport, setup, this.#laneEvents(from.peer, streamed));
+      const events = this.#laneEvents(from.peer, streamed);
+      return streamed
+        ? new StreamedLane(from.peer, from.transport, to.transport, setup, events, turns)
+        : new BufferedLane(from.peer, from.transport, to.transport, setup, events);
     };
     const lanes = {
       client: make(this.#ends.client, this.#ends.server),

@@ -1,8 +1,10 @@
 import type { WebSocketPeer } from '../flow/types.js';
 import type { WebSocketMessageRecord } from '../flow/websocket.js';
 import type { Transport } from '../tcp/transport.js';
-import { Assembler, type AssemblerEvents, type AssemblerSetup } from './assembler.js';
+import { type AssembledMessage, Assembler, type AssemblerEvents, type AssemblerSetup } from './assembler.js';
+import { Fifo } from './fifo.js';
 import { INFLATER_FULL, Lane, type LaneEvents, type OwnMessage } from './lane.js';
+import type { Turn, Turns } from './turns.js';
 
 /** Frames pass as they arrive, in whatever parts; what they say is recorded beside that, and never holds them up. */
 export class StreamedLane extends Lane {
@@ -13,6 +15,8 @@ export class StreamedLane extends Lane {
   /** Messages of our own that wait for the end of one that is passing. */
   readonly #own: OwnMessage[] = [];
   #hooks: Promise<void> | undefined;
+  /** Of messages that have come to their ends and have not been told. */
+  readonly #turns = new Fifo<Turn>();
   #onRecorded: (() => void) | undefined;
 
   constructor(
@@ -21,15 +25,22 @@ export class StreamedLane extends Lane {
     target: Transport,
     setup: AssemblerSetup,
     private readonly events: LaneEvents,
+    turns: Turns,
   ) {
     super(from, source, target);
     const told: AssemblerEvents = {
+      whole: (later) => {
+        // Most are told at once, and need no turn.
+        if (later || !turns.free) this.#turns.push(turns.take());
+      },
       message: (message) => {
-        if (this.over) return;
-        const record = events.message(message);
-        record.final = 'on a streamed connection';
-        events.messageDone(record);
-        this.#hooksInTurn(record);
+        const turn = this.#turns.shift();
+        if (turn === undefined) this.#message(message);
+        else turns.ready(turn, () => this.#message(message));
+      },
+      abandoned: () => {
+        const turn = this.#turns.shift();
+        if (turn !== undefined) turns.ready(turn, () => undefined);
       },
       boundary: (at) => {
         // RFC 6455 section 5.5.1: nothing of ours follows a close frame.
@@ -95,6 +106,14 @@ export class StreamedLane extends Lane {
     if (then === undefined || this.#assembler.ending || this.#hooks !== undefined) return;
     this.#onRecorded = undefined;
     then();
+  }
+
+  #message(message: AssembledMessage): void {
+    if (this.over) return;
+    const record = this.events.message(message);
+    record.final = 'on a streamed connection';
+    this.events.messageDone(record);
+    this.#hooksInTurn(record);
   }
 
   /** The hooks of one message run after those of the one before; nothing else waits for them. */

@@ -10,6 +10,7 @@ import { BufferedLane } from '../buffered-lane.js';
 import type { DeflateSide } from '../extensions.js';
 import type { Lane, LaneEvents } from '../lane.js';
 import { StreamedLane } from '../streamed-lane.js';
+import { Turns } from '../turns.js';
 import { recordOf } from './assembling.js';
 import type { Told } from './ws.js';
 
@@ -97,7 +98,7 @@ export async function withLane(
   };
   const lane: Lane =
     kind === 'streamed'
-      ? new StreamedLane(from, near, nearTarget, setup, events)
+      ? new StreamedLane(from, near, nearTarget, setup, events, new Turns())
       : new BufferedLane(from, near, nearTarget, setup, events);
   let given = 0;
   let waits: { octets: number; resolve: () => void }[] = [];
