@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import http from 'node:http';
-import type { ClientHttp2Session } from 'node:http2';
+import http2, { type ClientHttp2Session } from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { expect } from 'expect';
@@ -66,6 +66,23 @@ describe('an origin without TLS', () => {
         expect(await offered(stage, 'plain.test')).toBe('http/1.1');
       }),
     ));
+
+  it('that a map has taken the TLS from is asked for a client that speaks nothing but HTTP/2', async () => {
+    const server = http2.createServer();
+    server.on('stream', (stream) => {
+      stream.respond();
+      stream.end('2.0');
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await withProxy({ hosts: { 'app.test': `http://127.0.0.1:${port}` } }, async (stage) => {
+      const client = await openHttp2(stage, 'app.test:443', { name: 'app.test', protocols: ['h2'] });
+      expect(await body(client)).toBe('2.0');
+      expect(stage.proxy.flows.last?.request.url).toBe('https://app.test/');
+    });
+    server.close();
+  });
 
   it('that says nothing is spoken to in HTTP/1.1 in the end', () =>
     withProxy({ timeouts: { connect: 100 } }, async (stage) => {

@@ -96,6 +96,6 @@ function routeOf(request: RequestRecord, route: Route): Route {
   const { tls, host, port } = endpointOf(new URL(request.url));
   const opaque = route.opaque ? { opaque: true } : {};
   // Known beforehand of the old origin, HTTP/2 without TLS is a guess about the new one.
-  const http2 = route.http2 && (tls || !route.tls) ? { http2: true } : {};
+  const http2 = route.http2 && (tls || !route.tls) ? { http2: route.http2 } : {};
   return { tls, host, port, serverName: host, ...opaque, ...http2 };
 }

@@ -11,6 +11,8 @@ export class ClientRecord implements ClientInfo {
   tunnel?: string;
   tls = false;
   sni?: string;
+  /** In its TLS hello it offers HTTP/2 and nothing else, as clients of gRPC do. */
+  onlyHttp2 = false;
 
   constructor(socket: Socket) {
     this.address = socket.remoteAddress ?? '';

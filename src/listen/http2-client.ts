@@ -8,6 +8,7 @@ import { requestHead } from '../http2/heads.js';
 import { CLIENT_LIMITS, checkSize, RESETS, widenWindow } from '../http2/limits.js';
 import { nameOfCode } from '../http2/reset.js';
 import { Pulse, watchFailure } from '../http2/server-session.js';
+import type { Route } from '../origin/origins.js';
 import type { Idler } from '../tcp/idle-watch.js';
 import type { ClientRecord } from './client-info.js';
 import { Http2ClientStream } from './http2-stream.js';
@@ -126,7 +127,8 @@ export class Http2Client implements Idler {
       this.tunnel,
     );
     if (where === undefined || (target === '*' && method !== 'OPTIONS')) throw badPath(target);
-    return { ...where, route: { ...where.route, http2: true }, pin: { pinned: undefined } };
+    const route: Route = { ...where.route, http2: this.info.onlyHttp2 ? 'only' : true };
+    return { ...where, route, pin: { pinned: undefined } };
   }
 
   /** Outside of a tunnel the client names it, as a target in absolute form does in HTTP/1. */

@@ -116,9 +116,15 @@ export class Tunnel {
       return;
     }
     socket.unshift(rest);
-    const { services, authority } = this.setup;
+    const { services, authority, client } = this.setup;
     if (!services.options.http2 || !hello.protocols.includes('h2')) {
       this.#handshake(socket, false);
+      return;
+    }
+    client.onlyHttp2 = !hello.protocols.includes('http/1.1');
+    if (client.onlyHttp2) {
+      // It would not come back with anything else.
+      this.#handshake(socket, true);
       return;
     }
     // The client sees what the origin speaks: that of HTTP/1.1 has limits of its own in browsers.

@@ -20,8 +20,8 @@ export interface Route {
   serverName: string;
   /** A chained proxy must not look into what passes, as it would into plain requests: set for WebSocket handshakes. */
   opaque?: boolean;
-  /** The client speaks HTTP/2: the origin is asked whether it does. */
-  http2?: boolean;
+  /** The client speaks HTTP/2, or nothing else (`only`): the origin is asked whether it does. */
+  http2?: boolean | 'only';
 }
 
 /** Why no connection to an origin could be had. */
@@ -83,7 +83,7 @@ export class Origins {
   acquire(route: Route, fresh: boolean, pin: ConnectionPin): OriginStream | Promise<OriginStream> {
     const hop = this.#hop(route);
     const key = this.#key(route, hop);
-    const asks = route.http2 === true && this.#http2.spoken(key) !== 'http/1.1';
+    const asks = (route.http2 ?? false) !== false && this.#http2.spoken(key) !== 'http/1.1';
     if (this.#mayHttp2(route, hop) && (asks || this.#http2.speaksOnly(key))) {
       const origin = this.#http2.find(key);
       if (origin !== undefined) return origin.open();
@@ -146,9 +146,12 @@ export class Origins {
     return `${tls} ${hop.host}:${hop.port}${through}`;
   }
 
-  /** HTTP/2 without TLS is for those who know that the origin speaks it: not for what a map or hook took TLS from. */
+  /**
+   * HTTP/2 without TLS is for those who know that the origin speaks it: not for what a map or hook took TLS from, unless the
+   * client would not be there if it did not.
+   */
   #mayHttp2(route: Route, hop: Hop): boolean {
-    return this.options.http2 && route.opaque !== true && (hop.tls || !route.tls);
+    return this.options.http2 && route.opaque !== true && (hop.tls || !route.tls || route.http2 === 'only');
   }
 
   /** An HTTP/1 connection, idle or new. */
