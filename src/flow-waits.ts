@@ -11,7 +11,7 @@ import { compileFlowMatch, type FlowMatch } from './flow/match.js';
 import type { EventWait, HttpFlow, MessageWait, ServerSentEvent, WebSocketMessage } from './flow/types.js';
 import { isHeld, type MessageGoal } from './flow/websocket-match.js';
 import { failureOf, nearestMisses } from './seen.js';
-import type { Wait, WaitGoal, Waits } from './waits.js';
+import { type Wait, type WaitGoal, type Waits, withStackOf } from './waits.js';
 
 /** What these waits look at. */
 export interface Scene {
@@ -136,26 +136,28 @@ export class FlowWaits {
 
   async during<T>(action: () => T | Promise<T>): Promise<FlowList<HttpFlow>> {
     const { flows, inFlight } = this.scene;
+    const asked = new Error();
     const before = this.scene.lastId();
     await action();
     const after = this.scene.lastId();
     const began = (flow: HttpFlow) => Number(flow.id) > before && Number(flow.id) <= after;
-    await this.#until(() => ![...inFlight].some(began), DURING, 'during()');
+    await this.#until(() => ![...inFlight].some(began), DURING, 'during()', asked);
     return new FlowList(flows.filter(began));
   }
 
   async idle(quiet: number, timeout: number): Promise<void> {
     const { flows, inFlight } = this.scene;
+    const asked = new Error();
     const deadline = Date.now() + timeout;
     for (;;) {
-      await this.#until(() => inFlight.size === 0, deadline - Date.now(), 'idle()');
+      await this.#until(() => inFlight.size === 0, deadline - Date.now(), 'idle()', asked);
       const began = this.scene.lastId();
       const left = deadline - Date.now();
       await new Promise((resolve) => setTimeout(resolve, Math.min(quiet, left)));
       if (quiet <= left && this.scene.lastId() === began && inFlight.size === 0) return;
       if (Date.now() < deadline) continue;
       const why = `idle(): not quiet for ${quiet} ms within ${timeout} ms`;
-      throw new SluiceError('WAIT_TIMEOUT', `${why}\n\n${nearestMisses(undefined, flows)}`);
+      throw late(`${why}\n\n${nearestMisses(undefined, flows)}`, asked);
     }
   }
 
@@ -179,10 +181,10 @@ export class FlowWaits {
     };
   }
 
-  #until(holds: () => boolean, timeout: number, what: string): Promise<void> {
+  #until(holds: () => boolean, timeout: number, what: string, asked: Error): Promise<void> {
     return this.waits.until(holds, timeout, () => {
       const going = nearestMisses(undefined, this.scene.inFlight);
-      return `${what}: still in flight:\n\n${going}`;
+      return late(`${what}: still in flight:\n\n${going}`, asked);
     });
   }
 }
@@ -190,6 +192,11 @@ export class FlowWaits {
 /** What of a wait's options bounds it. */
 function limitsOf({ timeout, signal }: Omit<Wait, 'after'>): Wait {
   return { ...(timeout === undefined ? {} : { timeout }), ...(signal === undefined ? {} : { signal }) };
+}
+
+/** The error of a wait whose time is over. @param asked made in the method that the proxy's own called */
+function late(message: string, asked: Error): Error {
+  return withStackOf(new SluiceError('WAIT_TIMEOUT', message), asked, 1);
 }
 
 /** The error of a wait whose handshake was refused. It carries the flow. */

@@ -153,8 +153,14 @@ describe('an open event stream', () => {
     withProxy({}, async (stage) => {
       const opened = await openStream(stage);
       await pass(opened, 'hello');
-      await expect(stage.proxy.idle({ quiet: 1, timeout: 20 })).rejects.toThrow(
+      const waiting = stage.proxy.idle({ quiet: 1, timeout: 20 });
+      await expect(waiting).rejects.toThrow(
         /still in flight:[\s\S]*streamed in 1 piece, 1 event, not complete/,
       );
+      const { stack = '' } = await waiting.then(
+        () => new Error('it was idle'),
+        (error: Error) => error,
+      );
+      expect(stack.match(/^ +at .*$/m)?.[0]).toContain('proxy.event-waits.test.ts');
     }));
 });

@@ -167,8 +167,8 @@ export class Waits {
     return promise;
   }
 
-  /** Waits until something holds that only changes when something goes on. @throws SluiceError WAIT_TIMEOUT saying `late` */
-  until(holds: () => boolean, timeout: number, late: () => string): Promise<void> {
+  /** Waits until something holds that only changes when something goes on. @throws what `late` gives, when the time is over */
+  until(holds: () => boolean, timeout: number, late: () => Error): Promise<void> {
     if (holds()) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const stop = this.listen(() => {
@@ -179,7 +179,7 @@ export class Waits {
       });
       const timer = setTimeout(() => {
         stop();
-        reject(new SluiceError('WAIT_TIMEOUT', late()));
+        reject(late());
       }, timeout);
     });
   }
@@ -208,8 +208,13 @@ export class Waits {
   }
 }
 
-function withStackOf(error: Error, origin: Error, own: number): Error {
-  // Its own line, and that of `for`.
+/**
+ * Lets an error point at whoever waits.
+ * @param origin made where the wait began
+ * @param own frames of ours in it, besides the one that made it
+ */
+export function withStackOf(error: Error, origin: Error, own: number): Error {
+  // Its own line, and that of whoever made it.
   const frames = origin.stack
     ?.split('\n')
     .slice(2 + own)
