@@ -1,9 +1,7 @@
 import { constants, type Http2Stream, type OutgoingHttpHeaders } from 'node:http2';
 import type { Headers } from '../flow/headers.js';
-import type { BodyOutlet } from '../stream/body.js';
+import type { BodyOutlet, Written } from '../stream/body.js';
 import { trailerFields } from './fields.js';
-
-type Written = (error?: Error | null) => void;
 
 /** Writes a body onto a stream of HTTP/2, which does the framing. The stream was made to wait for trailers. */
 export class Http2Outlet implements BodyOutlet {
