@@ -2,6 +2,7 @@
  * The waits that a proxy offers: for flows, for messages of WebSockets, for server-sent events, for quiet.
  * @module
  */
+import { now, setTimeout } from './clock.js';
 import { SluiceError } from './errors.js';
 import { describeClosing, listMessages } from './flow/describe-message.js';
 import type { EventSearch } from './flow/events.js';
@@ -148,14 +149,14 @@ export class FlowWaits {
   async idle(quiet: number, timeout: number): Promise<void> {
     const { flows, inFlight } = this.scene;
     const asked = new Error();
-    const deadline = Date.now() + timeout;
+    const deadline = now() + timeout;
     for (;;) {
-      await this.#until(() => inFlight.size === 0, deadline - Date.now(), 'idle()', asked);
+      await this.#until(() => inFlight.size === 0, deadline - now(), 'idle()', asked);
       const began = this.scene.lastId();
-      const left = deadline - Date.now();
+      const left = deadline - now();
       await new Promise((resolve) => setTimeout(resolve, Math.min(quiet, left)));
       if (quiet <= left && this.scene.lastId() === began && inFlight.size === 0) return;
-      if (Date.now() < deadline) continue;
+      if (now() < deadline) continue;
       const why = `idle(): not quiet for ${quiet} ms within ${timeout} ms`;
       throw late(`${why}\n\n${nearestMisses(undefined, flows)}`, asked);
     }

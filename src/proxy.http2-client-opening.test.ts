@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { ServerHttp2Stream } from 'node:http2';
-import { describe, it, mock } from 'node:test';
+import { describe, it } from 'node:test';
 import tls from 'node:tls';
 import { expect } from 'expect';
 import { openTunnel, TlsOrigin } from './listen/testing/tunnels.js';
@@ -21,6 +21,7 @@ import {
   TYPE,
 } from './testing/http2.js';
 import type { RawPeer } from './testing/raw-peer.js';
+import { holdTimers } from './testing/timers.js';
 import { type Stage, withProxy } from './testing/with-proxy.js';
 import { CHROMIUM_HELLO } from './tls/testing/hellos.js';
 
@@ -186,19 +187,15 @@ describe('a client that leaves in the middle of its hello', () => {
     withProxy({}, async (stage) => {
       const errors = told(stage);
       const tunnel = await openTunnel(stage, 'app.test:443');
-      mock.timers.enable({ apis: ['setTimeout'] });
-      try {
-        await tunnel.send(CHROMIUM_HELLO.subarray(0, 700));
-        // Until the proxy has read it there is no timer yet.
-        while (errors.length === 0) {
-          await new Promise((resolve) => setImmediate(resolve));
-          mock.timers.tick(30_000);
-        }
-        expect(errors).toEqual(['the client stopped in the middle of its TLS hello']);
-        await tunnel.ending;
-      } finally {
-        mock.timers.reset();
+      using timers = holdTimers();
+      await tunnel.send(CHROMIUM_HELLO.subarray(0, 700));
+      // Until the proxy has read it there is no timer yet.
+      while (errors.length === 0) {
+        await new Promise((resolve) => setImmediate(resolve));
+        timers.fire();
       }
+      expect(errors).toEqual(['the client stopped in the middle of its TLS hello']);
+      await tunnel.ending;
     }));
 
   it('or while its origin is asked leaves nothing behind', () =>

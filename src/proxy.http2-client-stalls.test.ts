@@ -1,4 +1,4 @@
-import { describe, it, mock } from 'node:test';
+import { describe, it } from 'node:test';
 import { expect } from 'expect';
 import { octets } from './testing/bytes.js';
 import {
@@ -13,15 +13,16 @@ import {
   TYPE,
   windowUpdate,
 } from './testing/http2.js';
+import { type HeldTimers, holdTimers } from './testing/timers.js';
 import { type Stage, withProxy } from './testing/with-proxy.js';
 
 /** More than sockets hold. */
 const SIZE = 24 * 1024 * 1024;
 
 /** Lets the looks that are taken at connections from time to time come, with what they send in between. */
-async function pass(looks: number): Promise<void> {
+async function pass(timers: HeldTimers, looks: number): Promise<void> {
   for (let look = 0; look < looks; look++) {
-    mock.timers.tick(500);
+    timers.fire();
     for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -29,7 +30,12 @@ async function pass(looks: number): Promise<void> {
 /** A client, before an origin that has a large body for it, while time only goes on when it is told to. */
 async function withStall(
   secure: boolean,
-  play: (framed: FramePeer, stage: Stage, errors: string[]) => Promise<void>,
+  play: (
+    framed: FramePeer,
+    stage: Stage,
+    errors: string[],
+    pass: (looks: number) => Promise<void>,
+  ) => Promise<void>,
 ): Promise<void> {
   const name = secure ? 'app.test' : undefined;
   const origin = await Http2Server.listen((stream) => {
@@ -44,12 +50,9 @@ async function withStall(
         errors.push(error.message);
       });
       stage.proxy.stream('**');
-      mock.timers.enable({ apis: ['setInterval'] });
-      try {
-        await play(await openFrames(stage, `app.test:${secure ? 443 : 80}`, name), stage, errors);
-      } finally {
-        mock.timers.reset();
-      }
+      using timers = holdTimers();
+      const framed = await openFrames(stage, `app.test:${secure ? 443 : 80}`, name);
+      await play(framed, stage, errors, (looks) => pass(timers, looks));
     });
   } finally {
     origin.close();
@@ -70,7 +73,7 @@ describe('a stall, however long, is not the end of an HTTP/2 connection', () => 
   for (const secure of [false, true]) {
     const where = secure ? ' in TLS' : '';
     it(`by a client whose window is full${where}`, () =>
-      withStall(secure, async (framed, stage, errors) => {
+      withStall(secure, async (framed, stage, errors, pass) => {
         await framed.send(headers(1, fields(secure)));
         await framed.next(TYPE.DATA, 1);
         await stage.eventually(
@@ -85,7 +88,7 @@ describe('a stall, however long, is not the end of an HTTP/2 connection', () => 
       }));
 
     it(`by a client that does not read${where}`, () =>
-      withStall(secure, async (framed, stage, errors) => {
+      withStall(secure, async (framed, stage, errors, pass) => {
         await framed.send(frame(TYPE.SETTINGS, { payload: Buffer.from([0, 4, 0x40, 0, 0, 0]) }), all);
         await framed.send(headers(1, fields(secure)));
         await framed.next(TYPE.DATA, 1);
@@ -105,7 +108,7 @@ describe('a stall, however long, is not the end of an HTTP/2 connection', () => 
   }
 
   it('by a client that sends now and then, and is never answered', () =>
-    withStall(false, async (framed, stage, errors) => {
+    withStall(false, async (framed, stage, errors, pass) => {
       stage.proxy.on('request', () => new Promise(() => undefined));
       await framed.send(headers(1, request('app.test', '/', [[':method', 'POST']]), 0));
       for (let i = 0; i < 10; i++) {

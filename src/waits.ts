@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from './clock.js';
 import { isSluiceError, messageOf, SluiceError, shown } from './errors.js';
 import type { FlowMoment } from './exchange/services.js';
 import type { FlowRecord } from './flow/flow.js';

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { performance } from '../clock.js';
 import { SluiceError } from '../errors.js';
 import { decodeContent } from './content.js';
 import { PieceLog } from './pieces.js';

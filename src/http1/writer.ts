@@ -1,3 +1,4 @@
+import { nextTick } from '../clock.js';
 import type { Headers } from '../flow/headers.js';
 import type { BodyOutlet, Written } from '../stream/body.js';
 import type { ChunkList } from '../stream/collected-body.js';
@@ -75,7 +76,7 @@ export class Http1Outlet implements BodyOutlet {
     if (this.#corked) return;
     this.#corked = true;
     this.wire.cork();
-    process.nextTick(() => {
+    nextTick(() => {
       this.#corked = false;
       this.wire.uncork();
     });

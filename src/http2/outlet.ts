@@ -1,4 +1,5 @@
 import { constants, type Http2Stream, type OutgoingHttpHeaders } from 'node:http2';
+import { queueMicrotask, setImmediate } from '../clock.js';
 import type { Headers } from '../flow/headers.js';
 import type { BodyOutlet, Written } from '../stream/body.js';
 import { trailerFields } from './fields.js';

@@ -1,4 +1,5 @@
 import type { Http2Stream } from 'node:http2';
+import { setImmediate } from '../clock.js';
 
 /** Error codes by number (RFC 9113 section 7). */
 const NAMES = [

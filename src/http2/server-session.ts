@@ -2,8 +2,10 @@
  * What node:http2 leaves undone about a connection whose other end breaks HTTP/2's rules.
  * @module
  */
+
 import { constants, type Http2Session, type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
+import { clearInterval, setInterval } from '../clock.js';
 
 /** nghttp2's errors (nghttp2.h, and Node's own from -900) by what they are to be told as. */
 const CODES: Readonly<Record<number, number>> = {

@@ -1,3 +1,4 @@
+import { clearTimeout, nextTick, setImmediate, setTimeout } from '../clock.js';
 import type { ClientStream, OutgoingResponse } from '../exchange/client-stream.js';
 import type { Exchange } from '../exchange/exchange.js';
 import { plainResponse } from '../exchange/failure.js';
@@ -102,7 +103,7 @@ export class Http1Client implements ClientStream, Idler {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    process.nextTick(() => this.#continue());
+    nextTick(() => this.#continue());
   }
 
   lend(): () => void {
@@ -137,7 +138,7 @@ export class Http1Client implements ClientStream, Idler {
     }
     this.#parser.next();
     this.#await();
-    if (this.#rest.length > 0 || this.#stopped || this.#paused) process.nextTick(() => this.#continue());
+    if (this.#rest.length > 0 || this.#stopped || this.#paused) nextTick(() => this.#continue());
   }
 
   cut(how: 'short' | 'reset' | 'now'): void {

@@ -1,5 +1,6 @@
 import http2, { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import { clearTimeout, performance, setImmediate, setTimeout } from '../clock.js';
 import { plainResponse } from '../exchange/failure.js';
 import { type Authority, defaultPort, formatAuthority } from '../flow/authority.js';
 import { ProtocolError, type RequestHead } from '../http1/head.js';

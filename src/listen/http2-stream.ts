@@ -5,6 +5,7 @@ import {
   type ServerHttp2Stream,
   type ServerStreamResponseOptions,
 } from 'node:http2';
+import { clearTimeout, nextTick, queueMicrotask, setTimeout } from '../clock.js';
 import type { FlowErrorCode } from '../errors.js';
 import type { ClientStream, OutgoingResponse } from '../exchange/client-stream.js';
 import type { Exchange } from '../exchange/exchange.js';
@@ -115,7 +116,7 @@ export class Http2ClientStream implements ClientStream {
     this.#paused = false;
     this.stream.resume();
     if (this.#ended) {
-      process.nextTick(() => {
+      nextTick(() => {
         if (!this.#paused) this.#tellEnd();
       });
     }
@@ -146,7 +147,7 @@ export class Http2ClientStream implements ClientStream {
     if (!this.#send(fields, { endStream: endsWithHead, waitForTrailers })) return;
     if (waitForTrailers) whenTrailersWanted(stream, () => trailerFields(body.trailers));
     // To some, such as 205, node:http2 does not let a body follow.
-    if (endsWithHead || stream.writableEnded) process.nextTick(written);
+    if (endsWithHead || stream.writableEnded) nextTick(written);
     else endStream(stream, body.bytes, waitForTrailers, written);
   }
 

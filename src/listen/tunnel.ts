@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { clearTimeout, setTimeout } from '../clock.js';
 import { messageOf } from '../errors.js';
 import { type Authority, formatAuthority } from '../flow/authority.js';
 import type { Dialled } from '../origin/connect.js';

@@ -1,6 +1,7 @@
 import dns from 'node:dns';
 import net from 'node:net';
 import tls from 'node:tls';
+import { clearTimeout, setTimeout } from '../clock.js';
 import { messageOf } from '../errors.js';
 import { ReadBuffers } from '../tcp/read-buffers.js';
 import { OriginFailure } from './origins.js';

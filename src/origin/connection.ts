@@ -1,3 +1,4 @@
+import { nextTick, queueMicrotask } from '../clock.js';
 import type { Headers } from '../flow/headers.js';
 import type { ServerInfo } from '../flow/types.js';
 import { hasToken, ProtocolError, type ResponseHead } from '../http1/head.js';
@@ -137,7 +138,7 @@ export class OriginConnection implements OriginStream, Idler {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    process.nextTick(() => this.#continue());
+    nextTick(() => this.#continue());
   }
 
   lend(): () => void {

@@ -1,5 +1,6 @@
 import http2, { type ClientHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
+import { clearTimeout, setTimeout } from '../clock.js';
 import type { ServerInfo } from '../flow/types.js';
 import { SESSION_LIMITS, widenWindow } from '../http2/limits.js';
 import { nameOfCode } from '../http2/reset.js';

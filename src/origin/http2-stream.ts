@@ -1,5 +1,6 @@
 import type { ClientHttp2Stream } from 'node:http2';
 import { constants } from 'node:http2';
+import { nextTick, queueMicrotask } from '../clock.js';
 import type { Headers } from '../flow/headers.js';
 import type { ServerInfo } from '../flow/types.js';
 import { ProtocolError } from '../http1/head.js';
@@ -62,7 +63,7 @@ export class Http2OriginStream implements OriginStream {
     const stream = this.#request(head, endsWithHead, waits);
     if (stream === undefined) return;
     if (waits) whenTrailersWanted(stream, () => trailerFields(trailers));
-    if (endsWithHead) process.nextTick(written);
+    if (endsWithHead) nextTick(written);
     else endStream(stream, body.bytes, waits, written);
   }
 
@@ -75,7 +76,7 @@ export class Http2OriginStream implements OriginStream {
     if (!this.#paused) return;
     this.#paused = false;
     this.#stream?.resume();
-    if (this.#readEnded) process.nextTick(() => this.#tellEnd());
+    if (this.#readEnded) nextTick(() => this.#tellEnd());
   }
 
   lend(): () => void {

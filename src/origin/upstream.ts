@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { clearTimeout, setTimeout } from '../clock.js';
 import { messageOf } from '../errors.js';
 import { endpointOf, formatAuthority, withoutBrackets } from '../flow/authority.js';
 import { ProtocolError, type ResponseHead } from '../http1/head.js';

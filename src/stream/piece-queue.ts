@@ -1,3 +1,4 @@
+import { clearTimeout, setImmediate, setTimeout } from '../clock.js';
 import { PIECE_SIZE } from '../flow/pieces.js';
 
 /** A chunk larger than this is handed to a transform in pieces of this size. */

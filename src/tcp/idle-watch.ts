@@ -1,3 +1,5 @@
+import { clearTimeout, now, setTimeout } from '../clock.js';
+
 /** What can be ended for being idle. */
 export interface Idler {
   /** When it expires, in milliseconds since the epoch; `Infinity` while it is busy. Only the watch sets it. */
@@ -16,7 +18,7 @@ export class IdleWatch {
 
   /** `idler` is idle from now on and expires in `ms` milliseconds. */
   start(idler: Idler, ms: number): void {
-    const deadline = Date.now() + ms;
+    const deadline = now() + ms;
     idler.idleUntil = deadline;
     this.#idlers.add(idler);
     if (deadline < this.#wakesAt) this.#wakeAt(deadline);
@@ -40,17 +42,17 @@ export class IdleWatch {
   #wakeAt(deadline: number): void {
     clearTimeout(this.#timer);
     this.#wakesAt = deadline;
-    this.#timer = setTimeout(() => this.#wake(), Math.max(deadline - Date.now(), 1));
+    this.#timer = setTimeout(() => this.#wake(), Math.max(deadline - now(), 1));
     // An idle connection does not keep a process alive for its timeout's sake.
     this.#timer.unref();
   }
 
   #wake(): void {
     this.#wakesAt = Number.POSITIVE_INFINITY;
-    const now = Date.now();
+    const at = now();
     const inOrder = [...this.#idlers].sort((a, b) => a.idleUntil - b.idleUntil);
     for (const idler of inOrder) {
-      if (idler.idleUntil > now) {
+      if (idler.idleUntil > at) {
         if (idler.idleUntil !== Number.POSITIVE_INFINITY) this.#wakeAt(idler.idleUntil);
         return;
       }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { setImmediate } from '../clock.js';
 
 type Callback = (error?: Error | null) => void;
 

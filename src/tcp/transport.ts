@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { queueMicrotask } from '../clock.js';
 import type { Written } from '../stream/body.js';
 import { LastWords } from './last-words.js';
 import type { ReadBuffers } from './read-buffers.js';

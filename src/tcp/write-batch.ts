@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { nextTick, setImmediate } from '../clock.js';
 
 /** Sockets that leave together at the most. With more, peers run out of work while a turn goes on. */
 const BURST = 8;
@@ -16,7 +17,7 @@ export function corkForThisTurn(socket: Socket): void {
   socket.cork();
   const held = corked.push(socket);
   if (held === 1) setImmediate(uncorkAll);
-  else if (held === BURST) process.nextTick(uncorkAll);
+  else if (held === BURST) nextTick(uncorkAll);
 }
 
 function uncorkAll(): void {

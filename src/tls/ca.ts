@@ -11,6 +11,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { now } from '../clock.js';
 import { messageOf, SluiceError, shown } from '../errors.js';
 import { type HostName, readHostName } from './hostname.js';
 import { canSign, type Issuer, makeLeaf, makeRoot, readCertificate, type Validity } from './x509.js';
@@ -21,8 +22,6 @@ const NAMES_KEPT = 1000;
 const CAS_KEPT = 16;
 
 const DAY = 24 * 60 * 60 * 1000;
-/** Taken at import: a test that fakes the clock must not date the certificates. */
-const now = Date.now;
 
 /** What `tls.createServer`, and all that takes its options, needs to show a certificate. PEM. */
 export interface Credentials {

@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from '../clock.js';
 import type { WebSocketPeer } from '../flow/types.js';
 import type { Transport } from '../tcp/transport.js';
 import type { Lane } from './lane.js';

@@ -1,4 +1,5 @@
 import { createInflateRaw, type InflateRaw } from 'node:zlib';
+import { queueMicrotask } from '../clock.js';
 import type { DeflateSide } from './extensions.js';
 import { Fifo } from './fifo.js';
 
