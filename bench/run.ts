@@ -1,127 +1,122 @@
 /**
- * `npm run bench`: the proxy beside a relay that pipes sockets, in one run. Peers take turns; ratios of medians are what
- * to read, absolute figures depend on the machine. Arguments choose scenarios by name: `npm run bench -- download`.
+ * `npm run bench`: Sluice beside what people would pick instead, in one run. Arguments choose scenarios by their names'
+ * beginnings, `npm run bench -- download websocket`; `ROUNDS=1` is quick; `--publish` puts the result into docs/.
+ * Ratios are what to read: absolute figures depend on the machine.
  */
-import { startProxy } from 'sluice';
-import {
-  ask,
-  finish,
-  GIB,
-  growth,
-  MIB,
-  median,
-  ratio,
-  report,
-  spawnSluice as sluice,
-  spawn,
-  turns,
-} from './harness.js';
-import { http2Scenario } from './http2.js';
-import { download, requests, upload } from './load.js';
-import { websocketScenario } from './websocket.js';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { endAll, rounds } from './harness.js';
+import { machine, packageVersion, toolVersions } from './machine.js';
+import { type Origins, startOrigins } from './origins/origins.js';
+import { plot } from './plot.js';
+import { publish } from './publish.js';
+import { aligned, figure, type Judged, judge, type Scenario, table } from './results.js';
+import { chunkedScenario, downloadScenario, uploadScenario } from './scenarios/bodies.js';
+import { http2Scenarios } from './scenarios/http2.js';
+import { latencyScenario } from './scenarios/latency.js';
+import { memoryScenarios } from './scenarios/memory.js';
+import { playwrightScenario } from './scenarios/playwright.js';
+import { requestScenarios, scaleScenario } from './scenarios/requests.js';
+import { startScenarios } from './scenarios/start.js';
+import { websocketScenarios } from './scenarios/websocket.js';
 
-const chosen = process.argv.slice(2);
+/** In order: the name that chooses it, and what it does. */
+const SCENARIOS: [name: string, run: (origins: Origins) => Promise<Scenario | Scenario[]>][] = [
+  ['requests', (origins) => requestScenarios(origins, false)],
+  ['requests-tls', (origins) => requestScenarios(origins, true)],
+  ['scale', scaleScenario],
+  ['latency', latencyScenario],
+  ['download', (origins) => downloadScenario(origins, false)],
+  ['download-tls', (origins) => downloadScenario(origins, true)],
+  ['upload', (origins) => uploadScenario(origins, false)],
+  ['upload-tls', (origins) => uploadScenario(origins, true)],
+  ['chunked', chunkedScenario],
+  ['websocket', websocketScenarios],
+  ['http2', http2Scenarios],
+  ['start', startScenarios],
+  ['playwright', playwrightScenario],
+  ['memory', memoryScenarios],
+];
 
-const origin = await spawn('./origin.ts');
-const relay = await spawn('./peer.ts', 'relay', String(origin.port));
-const url = `http://127.0.0.1:${origin.port}`;
-const wanted = (name: string) => chosen.length === 0 || chosen.includes(name);
-
-const rate = (seconds: number) => `${(GIB / seconds / 1e9).toFixed(2)} GB/s`;
-
-if (wanted('download')) {
-  const bare = await sluice({ digest: false }, 'stream');
-  const digest = await sluice({}, 'stream');
-  const transform = await sluice({ digest: false }, 'transform');
-  const [r = 0, b = 0, d = 0, t = 0] = await turns([
-    () => download(relay.port, `/down/${GIB}`, GIB),
-    () => download(bare.port, `${url}/down/${GIB}`, GIB),
-    () => download(digest.port, `${url}/down/${GIB}`, GIB),
-    () => download(transform.port, `${url}/down/${GIB}`, GIB),
-  ]);
-  console.log(`     relay ${rate(r)}, streamed ${rate(b)}, with digest ${rate(d)}, transformed ${rate(t)}`);
-  report('streamed download 1 GiB, digest: false / relay', ratio(r / b), '>= 1.0', r / b >= 1);
-  report('streamed download 1 GiB, digest / relay', ratio(r / d), '>= 0.8', r / d >= 0.8);
-  report('identity transform, digest: false / relay', ratio(r / t), '>= 0.7', r / t >= 0.7);
-  for (const peer of [bare, digest, transform]) peer.child.disconnect();
+const OUT = fileURLToPath(new URL('./results', import.meta.url));
+const options = process.argv.slice(2);
+const names = options.filter((name) => !name.startsWith('--'));
+const unknown = names.filter((name) => !SCENARIOS.some(([known]) => known === name));
+if (unknown.length > 0) {
+  console.error(`no scenario ${unknown.join(', ')}; there are ${SCENARIOS.map(([name]) => name).join(', ')}`);
+  process.exit(2);
 }
 
-if (wanted('upload')) {
-  const bare = await sluice({ digest: false }, 'stream');
-  const digest = await sluice({}, 'stream');
-  const [r = 0, b = 0, d = 0] = await turns([
-    () => upload(relay.port, '/up', GIB),
-    () => upload(bare.port, `${url}/up`, GIB),
-    () => upload(digest.port, `${url}/up`, GIB),
-  ]);
-  console.log(`     relay ${rate(r)}, streamed ${rate(b)}, with digest ${rate(d)}`);
-  report('streamed upload 1 GiB, digest: false / relay', ratio(r / b), '>= 0.95', r / b >= 0.95);
-  report('streamed upload 1 GiB, digest / relay', ratio(r / d), '>= 0.45', r / d >= 0.45);
-  for (const peer of [bare, digest]) peer.child.disconnect();
+/** Everything about a run. */
+export interface Run {
+  date: string;
+  machine: string;
+  versions: Record<string, string>;
+  rounds: number;
+  scenarios: Scenario[];
+  judged: Judged[];
 }
 
-if (wanted('requests')) {
-  const recorded = await sluice({}, 'none');
-  const [r = 0, s = 0] = await turns([
-    () => requests(relay.port, '/small', 32, 2),
-    async () => {
-      const value = await requests(recorded.port, `${url}/small`, 32, 2);
-      // A test's flows are let go with its proxy; without this the heap of minutes of load would be measured.
-      await ask(recorded, 'clear');
-      return value;
-    },
-  ]);
-  console.log(`     relay ${Math.round(r)}/s, recorded ${Math.round(s)}/s`);
-  report('recorded 1 KiB requests, 32 connections / relay', ratio(s / r), '>= 0.6', s / r >= 0.6);
-  recorded.child.disconnect();
-}
+const run: Run = {
+  date: new Date().toISOString().slice(0, 10),
+  machine: machine(),
+  versions: {
+    ...toolVersions(),
+    mockttp: packageVersion('mockttp') ?? 'absent',
+    'http-mitm-proxy': packageVersion('http-mitm-proxy') ?? 'absent',
+  },
+  rounds,
+  scenarios: [],
+  judged: [],
+};
 
-if (wanted('memory')) {
-  for (const [name, transfer] of [
-    ['download', (port: number, octets: number) => download(port, `${url}/down/${octets}`, octets)],
-    ['upload', (port: number, octets: number) => upload(port, `${url}/up`, octets)],
-  ] as const) {
-    const peer = await sluice({}, 'stream');
-    await transfer(peer.port, 64 * MIB);
-    const grown = await growth(peer, () => transfer(peer.port, GIB));
-    report(`RSS growth, 1 GiB ${name} after 64 MiB`, `${grown.toFixed(1)} MiB`, '< 32 MiB', grown < 32);
-    peer.child.disconnect();
+function show(scenario: Scenario): void {
+  console.log(`\n## ${scenario.title} (${scenario.better} is better)\n`);
+  for (const why of scenario.skipped ?? []) console.log(`left out: ${why}`);
+  if (scenario.rows.length > 0) console.log(aligned(table(scenario)));
+  for (const { what, measured, wanted, met } of judge(scenario)) {
+    console.log(`${met ? 'ok  ' : 'MISS'} ${what}: ${figure(measured)} (target ${wanted})`);
   }
-  const peer = await sluice({}, 'stream');
-  const many = async (count: number) => {
-    for (let i = 0; i < count; i++) await download(peer.port, `${url}/down/20000`, 20_000);
-  };
-  await many(500);
-  await ask(peer, 'gc');
-  const before = await ask(peer, 'gc');
-  await many(3000);
-  await ask(peer, 'gc');
-  const after = await ask(peer, 'gc');
-  const each = (after.heapUsed + after.external - before.heapUsed - before.external) / 3000;
-  report('retained per streamed flow', `${(each / 1024).toFixed(2)} KiB`, '<= 8 KiB', each <= 8192);
-  peer.child.disconnect();
 }
 
-if (wanted('websocket')) await websocketScenario();
-
-if (wanted('http2')) await http2Scenario();
-
-if (wanted('start')) {
-  const starts: number[] = [];
-  const closes: number[] = [];
-  for (let i = 0; i < 60; i++) {
-    const t0 = performance.now();
-    const proxy = await startProxy();
-    const t1 = performance.now();
-    await proxy.close();
-    const t2 = performance.now();
-    if (i < 10) continue;
-    starts.push(t1 - t0);
-    closes.push(t2 - t1);
+console.log(
+  `${run.machine}\n${Object.entries(run.versions)
+    .map((pair) => pair.join(' '))
+    .join(', ')}; ${rounds} rounds`,
+);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    endAll();
+    process.exit(130);
+  });
+}
+const origins = await startOrigins();
+try {
+  for (const [name, measure] of SCENARIOS) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    for (const scenario of [await measure(origins)].flat()) {
+      run.scenarios.push(scenario);
+      run.judged.push(...judge(scenario));
+      show(scenario);
+    }
   }
-  const [start, close] = [median(starts), median(closes)];
-  report('startProxy, warm', `${start.toFixed(2)} ms`, '<= 5 ms', start <= 5);
-  report('close, warm', `${close.toFixed(2)} ms`, '<= 5 ms', close <= 5);
+} finally {
+  origins.stop();
+  endAll();
 }
 
-finish();
+const lines = run.judged.map(({ what, measured, wanted, met }) => [
+  what,
+  figure(measured),
+  wanted,
+  met ? 'met' : 'MISSED',
+]);
+console.log(`\n${aligned([['target', 'measured', 'wanted', ''], ...lines])}`);
+mkdirSync(OUT, { recursive: true });
+writeFileSync(`${OUT}/run.json`, `${JSON.stringify(run, null, 2)}\n`);
+for (const scenario of run.scenarios) {
+  if (scenario.rows.length > 0) writeFileSync(`${OUT}/${scenario.id}.svg`, plot(scenario));
+}
+console.log(`\nwritten: bench/results/run.json, and a picture of each scenario beside it`);
+if (options.includes('--publish')) publish(run);
+process.exitCode = run.judged.every(({ met }) => met) ? 0 : 1;

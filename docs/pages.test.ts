@@ -99,12 +99,28 @@ describe('docs/recording.md', () => {
 });
 
 describe('docs/dependencies.md', () => {
-  it('justifies every runtime dependency, and no other', () => {
-    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: object };
-    const listed = body('docs/dependencies.md', 'Dependencies').map(
-      ([name]) => /`(.*?)`/.exec(name ?? '')?.[1],
-    );
-    expect(listed).toEqual(Object.keys(dependencies));
+  type Versions = Record<string, string>;
+  const { dependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+    dependencies: Versions;
+    peerDependencies: Versions;
+  };
+  const rows = (heading: string) => {
+    return body('docs/dependencies.md', heading).map(([name, ...rest]) => [
+      /`(.*?)`/.exec(name ?? '')?.[1],
+      ...rest,
+    ]);
+  };
+
+  it('justifies every runtime dependency in its version, and no other', () => {
+    const listed = rows('Dependencies');
+    expect(listed.map(([name, version]) => [name, version])).toEqual(Object.entries(dependencies));
+    for (const [, , ...reasons] of listed)
+      expect(reasons.filter((reason) => reason && reason.length > 20)).toHaveLength(2);
+    expect(rows('Weight').map(([name]) => name)).toEqual(Object.keys(dependencies));
+  });
+
+  it('says which peers were tried', () => {
+    expect(rows('Peers').map(([name, range]) => [name, range])).toEqual(Object.entries(peerDependencies));
   });
 });
 

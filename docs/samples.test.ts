@@ -1,9 +1,11 @@
 // Runs the code of README.md and docs/ as scripts/samples.mjs takes it out. Playwright runs those that are tests.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { expect } from 'expect';
 import { type Origin, startOrigin } from '../e2e/origin.js';
+import { runJest } from '../fixtures/testing/jest-run.js';
 import { blocks, FOLDER, writeSamples } from '../scripts/samples.mjs';
 
 /** Runs a program to its end, and gives its exit code with what it printed. */
@@ -37,7 +39,9 @@ describe('the samples of README.md and docs/', () => {
   after(() => origin.close());
 
   it('are of every kind', () => {
-    expect(new Set(samples.map(({ kind }) => kind))).toEqual(new Set(['module', 'spec', 'config']));
+    expect(new Set(samples.map(({ kind }) => kind))).toEqual(
+      new Set(['module', 'spec', 'config', 'addon', 'jest']),
+    );
   });
 
   it('have the types that they claim', async () => {
@@ -46,7 +50,7 @@ describe('the samples of README.md and docs/', () => {
   });
 
   for (const { file, kind, page, line } of samples) {
-    if (kind === 'spec') continue;
+    if (kind === 'spec' || kind === 'addon' || kind === 'jest') continue;
     it(`${page}:${line} runs`, async () => {
       // A configuration does nothing when it is loaded: that it loads is all there is to see.
       const { code, text } = await run(['--import', 'tsx', file], { ORIGIN_PORT: String(origin.port) });
@@ -54,6 +58,13 @@ describe('the samples of README.md and docs/', () => {
       if (kind === 'module') expect(text).not.toBe('');
     });
   }
+
+  it('pass in Jest, where they are tests of its', async () => {
+    const jest = await runJest(path.resolve(FOLDER), [], ['--testMatch=**/*.test.cjs', '--transform={}']);
+    expect(jest.titles('failed')).toEqual([]);
+    expect(jest.titles('passed').length).toBeGreaterThan(2);
+    expect(jest.code).toBe(0);
+  });
 
   it('call npm scripts that exist', () => {
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {

@@ -9,7 +9,7 @@ export interface Block {
 
 export interface Sample {
   file: string;
-  kind: 'module' | 'spec' | 'config';
+  kind: 'module' | 'spec' | 'config' | 'addon' | 'jest';
   page: string;
   line: number;
 }

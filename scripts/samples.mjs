@@ -4,12 +4,15 @@
 //   ts test    a Playwright file, run as it is (project `docs`)
 //   ts body    the body of a Playwright test with `page`, `proxy`, `request` and `expect`
 //   ts config  a playwright.config.ts: type-checked and loaded (docs/samples.test.ts)
+//   ts addon   an addon of the command: type-checked, and run by it (docs/command.test.ts)
+//   js jest    a test file of Jest's, in CommonJS (docs/samples.test.ts)
 //   sh, json, text, diff  are not code of this package; `sh` lines that call npm scripts are checked for existence
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 export const FOLDER = path.join('dist', 'samples');
-const KINDS = { '': 'module', test: 'spec', body: 'spec', config: 'config' };
+const KINDS = { '': 'module', test: 'spec', body: 'spec', config: 'config', addon: 'addon' };
+const ENDINGS = { spec: '.spec.ts', config: '.config.ts', jest: '.test.cjs' };
 /** What the server of the samples becomes: the origin of this run. */
 const ORIGIN = "'http://127.0.0.1:' + process.env.ORIGIN_PORT";
 const TSCONFIG = {
@@ -40,7 +43,7 @@ export function blocks() {
 
 /**
  * Writes the samples to files.
- * @returns {{ file: string, kind: 'module' | 'spec' | 'config', page: string, line: number }[]}
+ * @returns {{ file: string, kind: 'module' | 'spec' | 'config' | 'addon' | 'jest', page: string, line: number }[]}
  * @throws an Error for a block whose tag says nothing of how it runs
  */
 export function writeSamples() {
@@ -49,17 +52,14 @@ export function writeSamples() {
   const written = [];
   for (const { page, line, language, tag, code } of blocks()) {
     if (TEXTS.includes(language)) continue;
-    const kind = language === 'ts' ? KINDS[tag] : undefined;
+    const kind = language === 'ts' ? KINDS[tag] : `${language} ${tag}` === 'js jest' ? 'jest' : undefined;
     if (kind === undefined) {
       throw new Error(
         `${page}:${line}: a block tagged "${language} ${tag}"; see scripts/samples.mjs for those that run`,
       );
     }
     const name = `${path.basename(page, '.md').toLowerCase()}-${line}`;
-    const file = path.join(
-      FOLDER,
-      kind === 'spec' ? `${name}.spec.ts` : kind === 'config' ? `${name}.config.ts` : `${name}.ts`,
-    );
+    const file = path.join(FOLDER, `${name}${ENDINGS[kind] ?? '.ts'}`);
     const whole = tag === 'body' ? asTest(`${page}:${line}`, code) : code;
     writeFileSync(file, `// ${page}:${line}\n${whole.replaceAll("'http://127.0.0.1:3000'", ORIGIN)}`);
     written.push({ file, kind, page, line });

@@ -1,29 +1,33 @@
 // Runs the unit tests that stand beside their sources: `npm run unit`, or `npm run unit -- src/http1` for some of them.
-// Failures are printed in full, the rest is a line per file.
+// Those that need a proxy run on Jest, with the fixture; the others on node:test. Failures are printed in full, the rest
+// is a line per file.
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import path from 'node:path';
 import { buildIfStale } from './prepare.mjs';
+import { unitTests } from './unit-files.mjs';
+import { CHANNEL, Tally } from './unit-tally.mjs';
 
-const ROOTS = ['src', 'fixtures', 'examples', 'docs'];
-const places = process.argv.slice(2).map((place) => path.normalize(place));
-const files = ROOTS.flatMap((root) =>
-  readdirSync(root, { recursive: true }).map((name) => path.join(root, String(name))),
-)
-  .filter((file) => file.endsWith('.test.ts'))
-  .filter((file) => places.length === 0 || places.some((place) => file.startsWith(place)))
-  .sort();
+const places = process.argv.slice(2);
+const tests = unitTests(places);
+const files = [...tests.jest, ...tests.node];
 if (files.length === 0) {
-  console.error(`no *.test.ts under ${places.join(' ') || ROOTS.join(', ')}`);
+  console.error(`no *.test.ts under ${places.join(' ')}`);
   process.exit(1);
 }
 // Those import the package by its name, as its users do.
-if (files.some((file) => /^(examples|docs)\b/.test(file))) await buildIfStale();
+if (files.some((file) => /^(examples|docs|fixtures[\\/](jest|types))\b/.test(file))) await buildIfStale();
+
+const started = performance.now();
+const tally = new Tally();
 const concurrency = Math.min(4, Math.max(2, availableParallelism()));
-const { status, signal } = spawnSync(
-  process.execPath,
-  [
+const ended = [
+  run('Jest', tests.jest, [
+    'node_modules/jest/bin/jest.js',
+    `--maxWorkers=${concurrency}`,
+    '--reporters=./scripts/jest-reporter.mjs',
+    '--runTestsByPath',
+  ]),
+  run('node:test', tests.node, [
     '--import',
     'tsx',
     '--test',
@@ -34,9 +38,24 @@ const { status, signal } = spawnSync(
     '--test-timeout=120000',
     '--test-reporter=./scripts/unit-reporter.mjs',
     '--test-reporter-destination=stdout',
-    ...files,
-  ],
-  { stdio: ['ignore', 'inherit', 'inherit'] },
-);
-if (signal !== null) console.error(`the test runner was ended by ${signal}`);
-process.exit(status ?? 1);
+  ]),
+];
+tally.print(performance.now() - started);
+const broken = ended.filter((why) => why !== undefined);
+for (const why of broken) console.error(why);
+process.exit(broken.length > 0 ? 1 : 0);
+
+/** @returns what is wrong, if anything is */
+function run(name, files, args) {
+  if (files.length === 0) return undefined;
+  const stdio = ['ignore', 'inherit', 'inherit'];
+  stdio[CHANNEL] = 'pipe';
+  const { status, signal, output } = spawnSync(process.execPath, [...args, ...files], {
+    stdio,
+    maxBuffer: Infinity,
+  });
+  const sent = output?.[CHANNEL]?.toString() ?? '';
+  if (sent !== '') tally.merge(sent);
+  if (status === 0 && sent !== '') return undefined;
+  return signal !== null ? `${name} was ended by ${signal}` : `${name} ended with ${status}`;
+}

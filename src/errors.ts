@@ -2,6 +2,7 @@
  * Everything Sluice throws or puts on a flow, with codes that stay the same between releases.
  * @module
  */
+import { types } from 'node:util';
 
 /** Codes of errors that are thrown at the caller. */
 export type SluiceErrorCode =
@@ -34,7 +35,13 @@ export type SluiceErrorCode =
   /** A matcher was given something it cannot judge. */
   | 'BAD_EXPECTATION'
   /** A matcher that waits was called without `await`, and its test ended first. */
-  | 'NOT_AWAITED';
+  | 'NOT_AWAITED'
+  /** A proxy that each test has anew was used where no test runs, or by several at once. */
+  | 'NO_TEST'
+  /** The CA's certificate could not be written where child processes find it. */
+  | 'CA_FILE'
+  /** The proxy is closed. */
+  | 'PROXY_CLOSED';
 
 /** Codes of `flow.error`: how an exchange failed. */
 export type FlowErrorCode =
@@ -64,6 +71,8 @@ export type FlowErrorCode =
   | 'TRANSFORM_FAILED'
   /** A transform declared with `keepsLength` yielded more or fewer bytes than Content-Length. */
   | 'LENGTH_BROKEN'
+  /** `resetAfter` or `hold` of `sluice/faults` reset the connections on purpose: no problem of the test. */
+  | 'FAULT_RESET'
   /** An end of a WebSocket sent what RFC 6455 rules out; both ends were told with a close frame. */
   | 'WEBSOCKET_PROTOCOL'
   /** `flow.kill()` was called. */
@@ -109,10 +118,20 @@ export function isSluiceError(value: unknown): value is SluiceError {
   return typeof value === 'object' && value !== null && BRAND in value;
 }
 
+/**
+ * Whether it is an error, of whichever global scope: Jest gives each test file one of its own, and what Node throws there
+ * is no instance of that scope's `Error`.
+ * @param name of one kind of error
+ */
+export function isError(value: unknown, name?: string): value is Error {
+  const is = value instanceof Error || types.isNativeError(value) || value instanceof DOMException;
+  return is && (name === undefined || value.name === name);
+}
+
 /** The message of anything that was thrown. Never throws itself. */
 export function messageOf(thrown: unknown): string {
   try {
-    return String(thrown instanceof Error ? thrown.message : thrown);
+    return String(isError(thrown) ? thrown.message : thrown);
   } catch {
     return Object.prototype.toString.call(thrown);
   }

@@ -23,9 +23,6 @@ export interface Scene {
   readonly baseURL: string | undefined;
 }
 
-/** Milliseconds. */
-const DURING = 30_000;
-
 /** The methods of the proxy that wait, on {@link Waits}. */
 export class FlowWaits {
   constructor(
@@ -142,11 +139,11 @@ export class FlowWaits {
     await action();
     const after = this.scene.lastId();
     const began = (flow: HttpFlow) => Number(flow.id) > before && Number(flow.id) <= after;
-    await this.#until(() => ![...inFlight].some(began), DURING, 'during()', asked);
+    await this.#until(() => ![...inFlight].some(began), this.waits.defaultTimeout, 'during()', asked);
     return new FlowList(flows.filter(began));
   }
 
-  async idle(quiet: number, timeout: number): Promise<void> {
+  async idle(quiet: number, timeout: number = this.waits.defaultTimeout): Promise<void> {
     const { flows, inFlight } = this.scene;
     const asked = new Error();
     const deadline = now() + timeout;

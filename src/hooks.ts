@@ -1,6 +1,7 @@
 import { SluiceError, shown } from './errors.js';
+import type { TcpFlow, TcpMessage } from './flow/tcp-types.js';
 import type { AnsweredFlow, ClientInfo, HttpFlow, WebSocketFlow, WebSocketMessage } from './flow/types.js';
-import { nearest } from './options.js';
+import { nearest } from './nearest.js';
 
 /** Addons' hooks: mitmproxy's, in camel case. Each may be asynchronous; the message waits for it. */
 export interface Hooks {
@@ -20,6 +21,12 @@ export interface Hooks {
   websocketMessage(flow: WebSocketFlow, message: WebSocketMessage): void | Promise<void>;
   /** A WebSocket is over, however it ended. */
   websocketEnd(flow: WebSocketFlow): void | Promise<void>;
+  /** A connection that `tcpHosts` names is there, nothing has passed. Without `flow.server` its origin can't be reached. */
+  tcpStart(flow: TcpFlow): void | Promise<void>;
+  /** Something was read from one of its ends; it can still be edited. */
+  tcpMessage(flow: TcpFlow, message: TcpMessage): void | Promise<void>;
+  /** It is over, however it ended. */
+  tcpEnd(flow: TcpFlow): void | Promise<void>;
   /** A client has connected to the proxy; it has not sent anything yet. */
   clientConnect(client: ClientInfo): void | Promise<void>;
   /** A client's connection is closed. */
@@ -38,6 +45,9 @@ export const HOOK_NAMES: readonly (keyof Hooks)[] = [
   'websocketStart',
   'websocketMessage',
   'websocketEnd',
+  'tcpStart',
+  'tcpMessage',
+  'tcpEnd',
   'clientConnect',
   'clientDisconnect',
   'clientError',
@@ -89,6 +99,11 @@ export class HookTable {
     return () => {
       for (const remove of removals) remove();
     };
+  }
+
+  /** Whether a hook has a handler. */
+  has(hook: keyof Hooks): boolean {
+    return (this.#handlers.get(hook)?.length ?? 0) > 0;
   }
 
   /** Runs the handlers one after another. Returns a promise only if one of them did. */

@@ -12,6 +12,7 @@ export {
 } from './errors.js';
 export { FlowList } from './flow/flow-list.js';
 export type { FlowMatch, FlowQuery, StreamMatch } from './flow/match.js';
+export type * from './flow/tcp-types.js';
 export type * from './flow/types.js';
 export { type HarOptions, toHar } from './har/har.js';
 export { type HtmlOptions, toHtml } from './har/html.js';
@@ -19,7 +20,7 @@ export type { Redact } from './har/redact.js';
 export { describeFlow, formatBytes, type SummaryOptions, summarize } from './har/summary.js';
 export type { Har } from './har/types.js';
 export type { Hooks } from './hooks.js';
-export type { ProxyOptions, Size, UpstreamProxy } from './options.js';
+export type { ProxyOptions, UpstreamProxy } from './options.js';
 export {
   type Disposer,
   isRecordingProxy,
@@ -27,6 +28,7 @@ export {
   RecordingProxy,
   startProxy,
 } from './proxy.js';
+export type { Size } from './size.js';
 export type { StreamRuleSides } from './stream/rules.js';
 export { decoded, keepsLength } from './stream/transforms.js';
 export type { Wait } from './waits.js';

@@ -1,14 +1,36 @@
 import net from 'node:net';
 import { describe, it } from 'node:test';
 import { expect } from 'expect';
-import { type ProxyOptions, parseSize, resolveOptions } from './options.js';
+import { type ProxyOptions, resolveOptions } from './options.js';
 import { startProxy } from './proxy.js';
+import { parseSize } from './size.js';
 import { caPem } from './tls/testing/pems.js';
 
 /** Values that are refused, by option. */
 const REFUSED: { [K in keyof ProxyOptions]-?: unknown[] } = {
   host: ['', 1, null],
   port: [-1, 65536, 1.5, '8080', null, { from: 80, to: 90 }, { from: 9000, to: 8000 }, { from: 9000 }],
+  mode: [
+    'sock5',
+    'REGULAR',
+    '',
+    1,
+    null,
+    'reverse',
+    'reverse:',
+    'reverse:app.test',
+    'reverse:ftp://app.test',
+    'reverse:http://',
+    'reverse:http:///path',
+    'reverse:http://app.test:99999',
+    'reverse:http://app.test:0',
+    'reverse:http://app.test/path',
+    'reverse:http://app.test?',
+    'reverse:http://app.test/#',
+    'reverse:http://me:secret@app.test',
+  ],
+  keepHostHeader: ['true', 1, null],
+  proxyAuth: ['me', '', 1, null, 'me:se\ncret', ['me', 'secret']],
   upstream: [
     'http://a.test',
     {},
@@ -38,6 +60,10 @@ const REFUSED: { [K in keyof ProxyOptions]-?: unknown[] } = {
     { 'a.test': '*' },
     { 'a.test': 'me@b.test' },
   ],
+  ignoreHosts: ['a.test', /a/, [''], ['('], ['[z-a]'], [1], [null], {}],
+  tcpHosts: ['a.test', [''], ['*.test'], [1], null],
+  stickyCookie: ['', 1, null, true, [], { pth: '/' }, { filter: '~' }],
+  stickyAuth: ['', 1, null, true, [], { pth: '/' }, { filter: '~d (' }],
   originErrors: ['ignore', true],
   ca: ['pem', {}, { cert: 'x' }, { cert: 'x', key: Buffer.from('x') }],
   upstreamCa: [
@@ -93,6 +119,9 @@ describe('options', () => {
       [{ ca: { cert: 'nonsense', key } }, body],
       [{ upstream: { server: 'socks://a.test', password: 'hunter2' } }, 'hunter2'],
       [{ upstream: { server: 'socks://me:hunter2@a.test' } }, 'hunter2'],
+      [{ mode: 'reverse:http://me:hunter2@a.test' }, 'hunter2'],
+      [{ mode: 'reverse:http://me:hunter2/@a.test' }, 'hunter2'],
+      [{ proxyAuth: 'hunter2' }, 'hunter2'],
     ];
     for (const [options, secret] of secrets) {
       const error = (await startProxy(options).catch((thrown: unknown) => thrown)) as Error;

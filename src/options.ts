@@ -2,11 +2,32 @@
  * Every option of the proxy, in one table.
  * @module
  */
-import { X509Certificate } from 'node:crypto';
-import { SluiceError, shown } from './errors.js';
-
-/** Octets: a number, or digits with `k`, `m` or `g` (1024-based, either case): `'3m'` is 3 145 728. */
-export type Size = number | string;
+import { messageOf, SluiceError, shown } from './errors.js';
+import { compileFlowMatch, type FlowMatch } from './flow/match.js';
+import { isCredentials, MODE_ACCEPTED, type ProxyMode, readMode } from './mode.js';
+import { nearest } from './nearest.js';
+import {
+  choice,
+  contentOf,
+  files,
+  list,
+  oneOfMany,
+  parts,
+  ports,
+  type TextForm,
+  text,
+} from './option-text.js';
+import {
+  hostPattern,
+  isCertificates,
+  isMilliseconds,
+  isObject,
+  isPercentEncoded,
+  isPort,
+  isStrings,
+  MAX_MILLISECONDS,
+} from './option-values.js';
+import { parseSize, SIZE_ACCEPTED, type Size } from './size.js';
 
 /** A proxy to go through on the way to origins. */
 export interface UpstreamProxy {
@@ -24,13 +45,19 @@ export interface ProxyOptions {
   host?: string;
   /** Default 0, any free port; a range takes its first free port. */
   port?: number | { from: number; to: number };
+  /** What clients speak to the port: HTTP as to a proxy (`'regular'`, default), SOCKS5, or HTTP as to the server at URL. */
+  mode?: ProxyMode;
+  /** The `Host` that a client sent is left alone in mode `reverse:URL`. Default `false`: it becomes that of the URL. */
+  keepHostHeader?: boolean;
+  /** `user:password` that clients have to give; it goes no further. The password may have colons. Default: none needed. */
+  proxyAuth?: string;
   /** A proxy to go through on the way to origins. Default none. */
   upstream?: UpstreamProxy;
   /** Bodies strictly larger than this are streamed. Default: none are. */
   streamLargeBodies?: Size;
   /** Whether WebSocket frames pass on as they arrive, instead of in whole messages. Default `false`. */
   streamWebsockets?: boolean;
-  /** How much of a WebSocket message's payload is recorded; larger ones are marked `truncated`. Default: all of it. */
+  /** How much of a WebSocket or TCP message is recorded; larger ones are marked `truncated`. Default: all of it. */
   maxStoredMessageSize?: Size;
   /** Content types that stream by default, because buffering stalls them; a trailing `*` matches any rest. */
   streamContentTypes?: string[];
@@ -42,6 +69,17 @@ export interface ProxyOptions {
   digest?: 'sha256' | false;
   /** Sends a name's traffic elsewhere; URL, Host, SNI and certificate stay. `{ 'app.test': '127.0.0.1:3000' }` */
   hosts?: Record<string, string>;
+  /**
+   * Tunnels to leave alone: no TLS interception, no flow. Looked for in the `host:port` of CONNECT and of the name in a
+   * TLS hello. A string is a regular expression without regard to case. Default none.
+   */
+  ignoreHosts?: (RegExp | string)[];
+  /** Tunnels whose octets are recorded as TCP flows once TLS is off; matched as in `ignoreHosts`. Default none. */
+  tcpHosts?: (RegExp | string)[];
+  /** Cookies set on flows that match are sent again with requests that match and have none. Default: no flow matches. */
+  stickyCookie?: FlowMatch;
+  /** `Authorization` of flows that match is sent again with requests that match and have none. Default: no flow matches. */
+  stickyAuth?: FlowMatch;
   /** What a client sees of an origin that fails: a 502 (`'respond'`, default) or a cut connection (`'abort'`). */
   originErrors?: 'respond' | 'abort';
   /** The CA that signs the certificates shown to clients, PEM. Default: one per process, in memory. */
@@ -58,6 +96,9 @@ export interface ProxyOptions {
 export interface ResolvedOptions {
   host: string;
   port: number | { from: number; to: number };
+  mode: ProxyMode;
+  keepHostHeader: boolean;
+  proxyAuth: string | undefined;
   upstream: UpstreamProxy | undefined;
   streamLargeBodies: number;
   streamWebsockets: boolean;
@@ -67,6 +108,10 @@ export interface ResolvedOptions {
   http2: boolean;
   digest: 'sha256' | false;
   hosts: Record<string, string>;
+  ignoreHosts: RegExp[];
+  tcpHosts: RegExp[];
+  stickyCookie: FlowMatch | undefined;
+  stickyAuth: FlowMatch | undefined;
   originErrors: 'respond' | 'abort';
   ca: { cert: string; key: string } | undefined;
   upstreamCa: string[];
@@ -74,74 +119,26 @@ export interface ResolvedOptions {
   timeouts: { connect: number; idle: number };
 }
 
-/** What a {@link Size} may be, for messages. */
-export const SIZE_ACCEPTED = "a number of bytes or digits with k, m or g, as in 65536, '64k', '3m', '1g'";
-
-/**
- * Reads a {@link Size}.
- * @param name what to call it in the error
- * @throws SluiceError BAD_OPTION for anything but a whole number of octets: `'3mb'`, `'1.5m'`, `''`, `-1`
- */
-export function parseSize(value: unknown, name = 'size'): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  const match = typeof value === 'string' ? /^(\d+)([kmg]?)$/i.exec(value) : null;
-  if (match?.[1] !== undefined) {
-    const factor = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match[2]?.toLowerCase() ?? ''] ?? 1;
-    const size = Number(match[1]) * factor;
-    if (Number.isSafeInteger(size)) return size;
-  }
-  throw new SluiceError('BAD_OPTION', `${name}: ${shown(value)} is not a size; accepted is ${SIZE_ACCEPTED}`);
-}
-
 interface OptionSpec<T> {
   readonly default: T;
   /** One line, for lists of the options. */
   readonly help: string;
   readonly accepted: string;
+  /** How it is written on the command line; its name there is the one here in snake case. */
+  readonly text: TextForm;
   /** The value holds keys or passwords: messages must not show it. */
   readonly secret?: boolean;
   /** Gives the checked value, or `undefined` if it is not accepted; throws only for a better message. */
   read(value: unknown, name: string): T | undefined;
 }
 
-const isObject = (v: unknown): v is Record<string, unknown> =>
-  typeof v === 'object' && v !== null && !Array.isArray(v);
-const isPort = (v: unknown): v is number =>
-  typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 65535;
-/** More makes a timer of Node's fire at once. */
-const MAX_MILLISECONDS = 2 ** 31 - 1;
-const isMilliseconds = (v: unknown): v is number => typeof v === 'number' && v > 0 && v <= MAX_MILLISECONDS;
-const isStrings = (v: unknown): v is string[] => Array.isArray(v) && v.every((s) => typeof s === 'string');
-
-function isPercentEncoded(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch (error) {
-    if (error instanceof URIError) return false;
-    throw error;
-  }
-}
-
-/** Whether a text is PEM with at least one certificate, and each of them can be read. */
-function isCertificates(pem: string): boolean {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  return blocks.length > 0 && blocks.every((block) => isCertificate(block));
-}
-
-function isCertificate(block: string): boolean {
-  try {
-    return new X509Certificate(block).raw.length > 0;
-  } catch (error) {
-    if (error instanceof Error) return false;
-    throw error;
-  }
-}
+const numeral = (given: string): unknown => (/^\d+$/.test(given) ? Number(given) : given);
 
 const size = (fallback: number, help: string): OptionSpec<number> => ({
   default: fallback,
   help,
   accepted: SIZE_ACCEPTED,
+  text: text('size'),
   read: (value, name) => (value === Number.POSITIVE_INFINITY ? (value as number) : parseSize(value, name)),
 });
 
@@ -153,21 +150,51 @@ const oneOf = <T extends string | boolean>(
   default: fallback,
   help,
   accepted: values.map((v) => JSON.stringify(v)).join(' or '),
+  text: choice(values),
   read: (value) => values.find((v) => v === value),
 });
 
-/** The table. A new option is a row here, a field in {@link ProxyOptions} and one in {@link ResolvedOptions}. */
+/** Patterns of `host:port`, looked for without regard to case as mitmproxy does, or as a RegExp's own flags say. */
+const hostPatterns = (help: string): OptionSpec<RegExp[]> => ({
+  default: [],
+  help,
+  accepted: 'an array of RegExps or regular expressions as text',
+  text: oneOfMany('regex', 'a regular expression', '^db[.]test:5432$'),
+  read: (v, name) => (Array.isArray(v) ? v.map((pattern) => hostPattern(pattern, name)) : undefined),
+});
+
+const flowMatch = (help: string): OptionSpec<FlowMatch | undefined> => ({
+  default: undefined,
+  help,
+  accepted: 'a URL glob, a RegExp, a function or a query, as waitForRequest() takes',
+  text: { ...text('filter', 'a filter expression', '~d app.test'), parse: (filter) => ({ filter }) },
+  read: (v, name) => {
+    try {
+      compileFlowMatch(v as FlowMatch);
+      return v as FlowMatch;
+    } catch (cause) {
+      throw new SluiceError('BAD_OPTION', `${name}: ${messageOf(cause)}`, { cause });
+    }
+  },
+});
+
+/**
+ * The table. A new option is a row here, a field in {@link ProxyOptions} and one in {@link ResolvedOptions}. The row's
+ * `text` is one of the forms in option-text.ts; the command and its help are made from it.
+ */
 export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<ResolvedOptions[K]> } = {
   host: {
     default: '127.0.0.1',
     help: 'the address to listen on',
     accepted: 'an address or name of this machine',
+    text: text(),
     read: (v) => (typeof v === 'string' && v !== '' ? v : undefined),
   },
   port: {
     default: 0,
     help: 'the port to listen on; 0 for any free one',
     accepted: 'a port from 0 to 65535, or { from, to } within 1024 to 65535',
+    text: ports,
     read: (v) => {
       if (isPort(v)) return v;
       if (isObject(v) && isPort(v.from) && isPort(v.to) && v.from >= 1024 && v.from <= v.to) {
@@ -176,10 +203,32 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
       return undefined;
     },
   },
+  mode: {
+    default: 'regular',
+    help: "what clients speak to the port: a proxy's HTTP, SOCKS5, or HTTP as to the server at URL",
+    accepted: MODE_ACCEPTED,
+    text: text('regular|socks5|reverse:URL', MODE_ACCEPTED.replaceAll("'", '')),
+    read: readMode,
+  },
+  keepHostHeader: oneOf<boolean>(false, [true, false], 'leave the Host alone in mode reverse:URL'),
+  proxyAuth: {
+    default: undefined,
+    help: 'the user name and password that clients have to give',
+    accepted: "'user:password'; the password may have colons",
+    text: text('user:password', 'user:password'),
+    secret: true,
+    read: (v) => (isCredentials(v) ? v : undefined),
+  },
   upstream: {
     default: undefined,
     help: 'a proxy to go through on the way to origins',
     accepted: '{ server: "http://host:port", bypass?, username?, password? }; SOCKS is not supported',
+    text: parts('the URL of an HTTP proxy', 'http://user:password@host:3128,bypass=.internal', [
+      'server',
+      'bypass',
+      'username',
+      'password',
+    ]),
     secret: true,
     read: (v) => {
       if (!isObject(v) || typeof v.server !== 'string') return undefined;
@@ -197,11 +246,12 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
   },
   streamLargeBodies: size(Number.POSITIVE_INFINITY, 'stream bodies strictly larger than this'),
   streamWebsockets: oneOf<boolean>(false, [true, false], 'pass WebSocket frames on as they arrive'),
-  maxStoredMessageSize: size(Number.POSITIVE_INFINITY, 'how much of a WebSocket message is recorded'),
+  maxStoredMessageSize: size(Number.POSITIVE_INFINITY, 'how much of a WebSocket or TCP message is recorded'),
   streamContentTypes: {
     default: ['text/event-stream', 'multipart/x-mixed-replace', 'application/grpc*'],
-    help: 'content types that stream by default, since buffering would stall them; [] for none',
+    help: 'content types that stream by default, since buffering would stall them; an empty list for none',
     accepted: 'an array of content types, a trailing * for any rest',
+    text: list('type', 'content types, or nothing for none', 'text/event-stream,application/grpc*'),
     read: (v) => (isStrings(v) ? v.map((type) => type.toLowerCase()) : undefined),
   },
   bodySizeLimit: size(Number.POSITIVE_INFINITY, 'the largest body that is buffered'),
@@ -212,8 +262,13 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     help: "sends a name's traffic to another address",
     accepted:
       "an object of 'name', '*.name', 'name:port' or '*' to 'host', 'host:port', 'http://host:port' or 'https://host:port'",
+    text: parts('names with their targets', 'app.test=127.0.0.1:3000,*.cdn.test=127.0.0.1'),
     read: (v) => (isObject(v) && isStrings(Object.values(v)) ? (v as Record<string, string>) : undefined),
   },
+  ignoreHosts: hostPatterns('tunnels that are left alone, by host:port'),
+  tcpHosts: hostPatterns('tunnels that are recorded as TCP flows, by host:port'),
+  stickyCookie: flowMatch('requests that get the cookies again which were set on others like them'),
+  stickyAuth: flowMatch('requests that get the Authorization again which others like them had'),
   originErrors: oneOf<'respond' | 'abort'>(
     'respond',
     ['respond', 'abort'],
@@ -223,6 +278,12 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     default: undefined,
     help: 'the CA that signs the certificates shown to clients',
     accepted: '{ cert, key }, both PEM',
+    text: parts(
+      'the files of certificate and key, both PEM',
+      'ca.pem,ca-key.pem',
+      ['cert', 'key'],
+      contentOf,
+    ),
     secret: true,
     read: (v) =>
       isObject(v) && typeof v.cert === 'string' && typeof v.key === 'string'
@@ -233,6 +294,7 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     default: [],
     help: 'further CAs to trust in origins',
     accepted: 'certificates in PEM, or an array of such',
+    text: files('files of certificates in PEM', 'origin-ca.pem'),
     read: (v) => {
       const pems = typeof v === 'string' ? [v] : v;
       return isStrings(pems) && pems.every(isCertificates) ? pems : undefined;
@@ -243,6 +305,7 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     default: { connect: 30_000, idle: 60_000 },
     help: 'milliseconds to connect to an origin, and of idleness between exchanges',
     accepted: `{ connect?, idle? } in milliseconds, over 0 and up to ${MAX_MILLISECONDS}`,
+    text: parts('milliseconds over 0', 'connect=1000,idle=60000', ['connect', 'idle'], numeral),
     read: (v) => {
       if (!isObject(v)) return undefined;
       const { connect = 30_000, idle = 60_000, ...rest } = v;
@@ -281,7 +344,16 @@ export function resolveOptions(options: ProxyOptions = {}): ResolvedOptions {
 }
 
 /** Options that only hold from a proxy's start. */
-const FIXED: readonly (keyof ProxyOptions)[] = ['host', 'port', 'ca', 'upstream'];
+const FIXED: readonly (keyof ProxyOptions)[] = [
+  'host',
+  'port',
+  'ca',
+  'mode',
+  'proxyAuth',
+  'upstream',
+  'stickyCookie',
+  'stickyAuth',
+];
 
 /**
  * Changes options that are in use. `hosts` are left to whoever maps them.
@@ -299,28 +371,4 @@ export function changeOptions(current: ResolvedOptions, options: ProxyOptions): 
     }
     Object.assign(current, { [name]: resolved[name] });
   }
-}
-
-/** The candidate within two edits of `name`, if there is one. */
-export function nearest(name: string, candidates: readonly string[]): string | undefined {
-  const ranked = candidates
-    .map((candidate) => ({ candidate, far: distance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.far - b.far);
-  const best = ranked[0];
-  return best !== undefined && best.far <= Math.max(2, Math.floor(name.length / 4))
-    ? best.candidate
-    : undefined;
-}
-
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

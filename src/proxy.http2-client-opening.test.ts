@@ -190,10 +190,10 @@ describe('a client that leaves in the middle of its hello', () => {
       using timers = holdTimers();
       await tunnel.send(CHROMIUM_HELLO.subarray(0, 700));
       // Until the proxy has read it there is no timer yet.
-      while (errors.length === 0) {
-        await new Promise((resolve) => setImmediate(resolve));
+      await stage.eventually(() => {
         timers.fire();
-      }
+        return errors.length > 0;
+      }, 'the client to be given up');
       expect(errors).toEqual(['the client stopped in the middle of its TLS hello']);
       await tunnel.ending;
     }));

@@ -306,7 +306,6 @@ describe("an HTTP/2 client's target", () => {
   for (const [what, fields] of [
     ['of another scheme', request('app.test', '/', [[':scheme', 'ftp']])],
     ['that names another host by its path', request('app.test', 'http://evil.test/', [[':scheme', 'x']])],
-    ['with userinfo', request('me@app.test')],
     ['with a fragment', request('app.test', '/#x')],
   ] as const) {
     it(`${what} is refused`, () =>
@@ -325,6 +324,27 @@ describe("an HTTP/2 client's target", () => {
         ]);
       }));
   }
+
+  it('with userinfo is refused, by newer versions of node:http2 before it is a request', () =>
+    withProxy({}, async (stage) => {
+      const errors: string[] = [];
+      stage.proxy.on('clientError', (_client, error) => {
+        errors.push(error.message);
+      });
+      const framed = await openFrames(stage, 'app.test:80');
+      await framed.send(headers(1, request('me@app.test')));
+      const got = await framed.until(({ type }) => type === TYPE.HEADERS || type === TYPE.RST_STREAM);
+      if (got.type === TYPE.HEADERS) {
+        expect(statusOf(got)).toBe(400);
+        expect((await stage.over()).error?.code).toBe('CLIENT_PROTOCOL');
+      } else {
+        expect(codeOf(got)).toBe(CODE.PROTOCOL_ERROR);
+        await stage.eventually(() => errors.length > 0, 'clientError');
+        expect(errors).toEqual([expect.stringMatching(/^stream 1 was refused: the head is not valid/)]);
+        expect(stage.proxy.flows).toHaveLength(0);
+      }
+      expect(stage.origin.connections).toHaveLength(0);
+    }));
 
   it('may be the proxy itself only to be told so', () =>
     withProxy({}, async (stage) => {

@@ -1,30 +1,24 @@
 import { writeFile } from 'node:fs/promises';
-import { type Answer, AnswerRules } from './answers.js';
-import type { FlowError } from './errors.js';
-import type { ExchangeServices, FlowMoment } from './exchange/services.js';
+import type { Answer } from './answers.js';
+import { Clients } from './clients/clients.js';
+import { usualRoots } from './clients/roots.js';
+import type { Way } from './clients/way.js';
+import { Engine } from './engine.js';
+import type { FlowMoment } from './exchange/services.js';
 import { formatAuthority } from './flow/authority.js';
-import { FlowRecord } from './flow/flow.js';
-import { FlowList } from './flow/flow-list.js';
-import { Headers } from './flow/headers.js';
+import type { FlowList } from './flow/flow-list.js';
 import { compileFlowMatch, type FlowMatch, type StreamMatch } from './flow/match.js';
-import { RequestRecord } from './flow/message.js';
-import type { AnsweredFlow, ClientInfo, FailedFlow, HttpFlow, WebSocketFlow } from './flow/types.js';
-import { FlowWaits } from './flow-waits.js';
+import type { TcpFlow } from './flow/tcp-types.js';
+import type { AnsweredFlow, FailedFlow, HttpFlow, WebSocketFlow } from './flow/types.js';
 import { toHar } from './har/har.js';
 import type { Har } from './har/types.js';
-import { type Hooks, HookTable } from './hooks.js';
-import { Listener } from './listen/listener.js';
-import type { ListenServices, RefusedHead } from './listen/services.js';
-import { parseAuthority } from './listen/target.js';
-import { changeOptions, type ProxyOptions, type ResolvedOptions, resolveOptions } from './options.js';
-import { Origins } from './origin/origins.js';
+import type { Hooks } from './hooks.js';
+import { addressFor } from './mode.js';
+import { changeOptions, type ProxyOptions, resolveOptions } from './options.js';
 import { type FlowSearch, searchOf } from './seen.js';
-import { type StreamRuleSides, StreamRules } from './stream/rules.js';
-import { IdleWatch } from './tcp/idle-watch.js';
-import { type CertificateAuthority, loadCa, processCa } from './tls/ca.js';
-import { Verdict } from './verdict.js';
-import { type EndedWait, type Wait, Waits } from './waits.js';
-import type { WebSocketSession } from './websocket/session.js';
+import type { StreamRuleSides } from './stream/rules.js';
+import { loadCa } from './tls/ca.js';
+import type { EndedWait, Wait } from './waits.js';
 
 const BRAND = Symbol.for('sluice.proxy');
 
@@ -35,6 +29,8 @@ export type Disposer = Disposable & { dispose(): void };
 export interface ProxyContext {
   /** What relative URL globs are resolved against. */
   baseURL?: string;
+  /** How long waits wait that have no `timeout` of their own, in milliseconds. Default 30 000. */
+  waitTimeout?: number;
 }
 
 /**
@@ -52,12 +48,10 @@ export async function startProxy(
 ): Promise<RecordingProxy> {
   const resolved = resolveOptions(options);
   const ca = resolved.ca === undefined ? undefined : loadCa(resolved.ca);
-  const proxy = new RecordingProxy(resolved, ca, context);
-  await proxy[OPEN]();
-  return proxy;
+  const engine = new Engine(resolved, ca, context);
+  await engine.open();
+  return new RecordingProxy(engine, context);
 }
-
-const OPEN = Symbol('open');
 
 /**
  * A proxy that records every exchange that goes through it. It is a valid value of Playwright's `proxy` option.
@@ -65,55 +59,70 @@ const OPEN = Symbol('open');
 export class RecordingProxy implements AsyncDisposable {
   readonly [BRAND] = true;
   /** The recorded flows, in order of request start. */
-  readonly flows = new FlowList<HttpFlow>();
-  readonly #options: ResolvedOptions;
+  readonly flows: FlowList<HttpFlow>;
+  /** The recorded connections that `tcpHosts` names, in order of their start. */
+  readonly tcpFlows: FlowList<TcpFlow>;
+  readonly #engine: Engine;
   readonly #context: ProxyContext;
-  readonly #hooks = new HookTable();
-  readonly #streamRules = new StreamRules();
-  readonly #answers = new AnswerRules();
-  readonly #idleWatch = new IdleWatch();
-  readonly #origins: Origins;
-  readonly #listener: Listener;
-  readonly #waits: Waits;
-  readonly #flowWaits: FlowWaits;
-  readonly #verdict = new Verdict();
-  readonly #inFlight = new Set<FlowRecord>();
-  readonly #sessions = new Set<WebSocketSession>();
-  #ca: CertificateAuthority | undefined;
-  #port = 0;
-  #lastId = 0;
+  readonly #clients: Clients;
   #closing: Promise<void> | undefined;
 
   /** Use {@link startProxy}. @internal */
-  constructor(options: ResolvedOptions, ca: CertificateAuthority | undefined, context: ProxyContext) {
-    this.#options = options;
-    this.#ca = ca;
+  constructor(engine: Engine, context: ProxyContext) {
+    this.#engine = engine;
     this.#context = context;
-    this.#origins = new Origins(options, (host, port) => this.#isSelf(host, port), this.#idleWatch);
-    this.#listener = new Listener(this.#services());
-    this.#waits = new Waits(() => this.flows as Iterable<FlowRecord>);
-    this.#flowWaits = new FlowWaits(this.#waits, {
-      flows: this.flows,
-      inFlight: this.#inFlight,
-      lastId: () => this.#lastId,
-      baseURL: context.baseURL,
-    });
+    this.flows = engine.flows;
+    this.tcpFlows = engine.tcp.flows;
+    this.#clients = new Clients(
+      () => this.way,
+      context.baseURL,
+      (url) => errorOf(this.flows, url),
+    );
   }
 
-  /** The proxy's address, as clients take it: `http://127.0.0.1:41234`. */
+  /**
+   * The proxy's address, as clients take it: `http://127.0.0.1:41234`; in mode `socks5` `socks5://127.0.0.1:41234`. In
+   * mode `reverse:URL` it is where requests go in the place of URL.
+   */
   get server(): string {
-    return `http://${formatAuthority({ host: this.#options.host, port: this.#port })}`;
+    const scheme = this.#engine.options.mode === 'socks5' ? 'socks5' : 'http';
+    return `${scheme}://${formatAuthority({ host: this.#engine.options.host, port: this.port })}`;
   }
 
   /** The port it listens on. */
   get port(): number {
-    return this.#port;
+    return this.#engine.port;
   }
 
   /** The CA that signs the certificates shown to clients: PEM, and what Chromium's SPKI list takes. */
   get ca(): { cert: string; spki: string } {
-    const { cert, spki } = this.#authority;
+    const { cert, spki } = this.#engine.authority;
     return { cert, spki };
+  }
+
+  /** Node's `fetch`, through this proxy and trusting its CA. Relative URLs are resolved against the runner's `baseURL`. */
+  get fetch(): typeof globalThis.fetch {
+    return this.#clients.fetch;
+  }
+
+  /**
+   * Environment variables for child processes, so that they use this proxy and trust its CA: `http_proxy` and its kin,
+   * `NO_PROXY=''`, `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE`, `CURL_CA_BUNDLE` ... The files named are removed when the
+   * proxy is closed.
+   * @throws SluiceError CA_FILE if the certificate can't be written, PROXY_CLOSED
+   * @example
+   * spawn('curl', ['https://api.test/'], { env: { ...process.env, ...proxy.env } });
+   */
+  get env(): Record<string, string> {
+    return this.#clients.env;
+  }
+
+  /** What leads this process's requests here. @throws SluiceError BAD_OPTION in other modes than `regular` @internal */
+  get way(): Way {
+    const { options } = this.#engine;
+    // What is left alone shows certificates of its own.
+    const others = options.ignoreHosts.length > 0 ? usualRoots() : [];
+    return { server: addressFor(options, this.server), trusted: [this.ca.cert, ...others] };
   }
 
   /**
@@ -125,7 +134,7 @@ export class RecordingProxy implements AsyncDisposable {
    * proxy.stream('**' + '/upload', { request: true });
    */
   stream(match: StreamMatch, rule: boolean | StreamRuleSides = true): Disposer {
-    return disposer(this.#streamRules.add(match, rule, this.#context.baseURL));
+    return disposer(this.#engine.streamRules.add(match, rule, this.#context.baseURL));
   }
 
   /**
@@ -136,27 +145,27 @@ export class RecordingProxy implements AsyncDisposable {
    * proxy.respond({ method: 'POST', path: '/api/orders' }, { status: 201, json: { id: 7 } });
    */
   respond(match: FlowMatch, answer: Answer, options: { times?: number } = {}): Disposer {
-    return disposer(this.#answers.add(match, answer, options.times, this.#context.baseURL));
+    return disposer(this.#engine.answers.add(match, answer, options.times, this.#context.baseURL));
   }
 
   /** Makes the test fail, listing them, if such flows are seen. @throws SluiceError BAD_MATCH */
   forbid(match: FlowMatch): Disposer {
-    return disposer(this.#verdict.forbid(compileFlowMatch(match, this.#context)));
+    return disposer(this.#engine.verdict.forbid(compileFlowMatch(match, this.#context)));
   }
 
   /** Sends a name's traffic elsewhere, as the `hosts` option does. @throws SluiceError BAD_OPTION */
   mapHost(name: string, target: string): Disposer {
-    return disposer(this.#origins.hosts.add(name, target));
+    return disposer(this.#engine.origins.hosts.add(name, target));
   }
 
   /** Adds a handler of one hook. Handlers run in order of registration and are waited for. @throws SluiceError BAD_OPTION */
   on<H extends keyof Hooks>(hook: H, handler: Hooks[H]): Disposer {
-    return disposer(this.#hooks.add(hook, handler));
+    return disposer(this.#engine.hooks.add(hook, handler));
   }
 
   /** Adds an addon: an object, or a module, of hooks. @throws SluiceError BAD_OPTION if it has none */
   use(addon: Partial<Hooks>): Disposer {
-    return disposer(this.#hooks.addAll(addon));
+    return disposer(this.#engine.hooks.addAll(addon));
   }
 
   /**
@@ -164,17 +173,17 @@ export class RecordingProxy implements AsyncDisposable {
    * @throws what `action` throws; SluiceError WAIT_TIMEOUT if a flow is still going on after 30 s
    */
   during<T>(action: () => T | Promise<T>): Promise<FlowList<HttpFlow>> {
-    return this.#flowWaits.during(action);
+    return this.#engine.flowWaits.during(action);
   }
 
   /** Waits for a request head. @throws SluiceError WAIT_TIMEOUT, or WAIT_ENDED, with what was seen instead */
   waitForRequest(match: FlowMatch, options?: Wait): Promise<HttpFlow> {
-    return this.#flowWaits.request(match, options);
+    return this.#engine.flowWaits.request(match, options);
   }
 
   /** Waits for a response head. @throws SluiceError as {@link waitForFlow} does */
   waitForResponse(match: FlowMatch, options?: Wait): Promise<AnsweredFlow> {
-    return this.#flowWaits.response(match, options) as Promise<AnsweredFlow>;
+    return this.#engine.flowWaits.response(match, options) as Promise<AnsweredFlow>;
   }
 
   /**
@@ -182,12 +191,12 @@ export class RecordingProxy implements AsyncDisposable {
    * @throws SluiceError WAIT_TIMEOUT, WAIT_ENDED, or FLOW_FAILED, carrying the `flow`, if it ended in an error
    */
   waitForFlow(match: FlowMatch, options?: Wait): Promise<AnsweredFlow> {
-    return this.#flowWaits.complete(match, options) as Promise<AnsweredFlow>;
+    return this.#engine.flowWaits.complete(match, options) as Promise<AnsweredFlow>;
   }
 
   /** Waits for a flow that ended in an error. @throws SluiceError WAIT_TIMEOUT or WAIT_ENDED */
   waitForError(match: FlowMatch, options?: Wait): Promise<FailedFlow> {
-    return this.#flowWaits.error(match, options) as Promise<FailedFlow>;
+    return this.#engine.flowWaits.error(match, options) as Promise<FailedFlow>;
   }
 
   /**
@@ -198,16 +207,16 @@ export class RecordingProxy implements AsyncDisposable {
    * await websocket.waitForMessage({ type: 'subscribed' }, { from: 'server' });
    */
   waitForWebSocket(match: FlowMatch, options?: Wait): Promise<WebSocketFlow> {
-    return this.#flowWaits.webSocket(match, options) as Promise<WebSocketFlow>;
+    return this.#engine.flowWaits.webSocket(match, options) as Promise<WebSocketFlow>;
   }
 
   /**
    * Waits until nothing has been in flight for a while. Open WebSockets are not in flight.
-   * @param options `quiet`: for how long, in milliseconds (default 100); `timeout` (default 30 000)
+   * @param options `quiet`: for how long, in milliseconds (default 100); `timeout` (default that of the waits, 30 000)
    * @throws SluiceError WAIT_TIMEOUT, listing what is still in flight, or what began meanwhile
    */
-  idle({ quiet = 100, timeout = 30_000 }: { quiet?: number; timeout?: number } = {}): Promise<void> {
-    return this.#flowWaits.idle(quiet, timeout);
+  idle({ quiet = 100, timeout }: { quiet?: number; timeout?: number } = {}): Promise<void> {
+    return this.#engine.flowWaits.idle(quiet, timeout);
   }
 
   /** The recorded flows as HTTP Archive 1.2, credentials redacted; {@link toHar} has a choice of what is. */
@@ -226,7 +235,7 @@ export class RecordingProxy implements AsyncDisposable {
    * @throws SluiceError FORBIDDEN_FLOW, or what was thrown
    */
   async verify(): Promise<void> {
-    await this.#verdict.verify(this.flows);
+    await this.#engine.verdict.verify(this.flows);
   }
 
   /**
@@ -234,7 +243,7 @@ export class RecordingProxy implements AsyncDisposable {
    * @returns what the waits were rejected with
    */
   endWaits(why: string): EndedWait[] {
-    return this.#waits.end(why);
+    return this.#engine.waits.end(why);
   }
 
   /** A match as this proxy reads it, for matchers. @throws SluiceError BAD_MATCH @internal */
@@ -248,13 +257,18 @@ export class RecordingProxy implements AsyncDisposable {
    * @internal
    */
   configure(options: ProxyOptions): void {
-    changeOptions(this.#options, options);
+    changeOptions(this.#engine.options, options);
     for (const [name, target] of Object.entries(options.hosts ?? {})) this.mapHost(name, target);
   }
 
   /** Calls back for everything that goes on in flows. @internal */
   watch(listener: (flow: HttpFlow, moment: FlowMoment) => void): Disposer {
-    return disposer(this.#waits.listen(listener));
+    return disposer(this.#engine.waits.listen(listener));
+  }
+
+  /** Takes no further connections; those that are open go on until {@link close}. @internal */
+  stopListening(): void {
+    this.#engine.stop();
   }
 
   /** Cuts every connection and stops listening. Flows in flight end with PROXY_CLOSED. Calling it twice is harmless. */
@@ -267,115 +281,21 @@ export class RecordingProxy implements AsyncDisposable {
     return this.close();
   }
 
-  async [OPEN](): Promise<void> {
-    this.#port = await this.#listener.open();
-  }
-
   async #close(): Promise<void> {
-    for (const session of [...this.#sessions]) session.fail('PROXY_CLOSED', 'the proxy was closed');
-    const closed = this.#listener.close();
-    this.#origins.close();
-    this.#idleWatch.close();
-    this.#waits.close('the proxy is closed');
-    await closed;
-  }
-
-  get #authority(): CertificateAuthority {
-    this.#ca ??= processCa();
-    return this.#ca;
-  }
-
-  #isSelf(host: string, port: number): boolean {
-    if (port !== this.#port) return false;
-    const name = host.toLowerCase();
-    const loopback =
-      name === 'localhost' || name.endsWith('.localhost') || name === '::1' || /^127\./.test(name);
-    return name === this.#options.host || loopback;
-  }
-
-  #services(): ListenServices {
-    const proxy = this;
-    const flowServices: ExchangeServices = {
-      options: this.#options,
-      streamRules: this.#streamRules,
-      sessions: this.#sessions,
-      runHook: (hook, flow) => this.#hooks.run(hook, flow as FlowRecord & WebSocketFlow),
-      runMessageHook: (flow, message) =>
-        this.#hooks.run('websocketMessage', flow as FlowRecord & WebSocketFlow, message),
-      webSocketWaiter: (flow) => ({
-        message: (goal, options) => this.#flowWaits.message(flow, goal, options),
-        close: (options) => this.#flowWaits.close(flow, options),
-      }),
-      waitForEvent: (flow, search, options) => this.#flowWaits.event(flow, search, options),
-      answerFor: (flow) => this.#answers.find(flow),
-      acquire: (route, fresh, pin) => this.#origins.acquire(route, fresh, pin),
-      started: (flow) => {
-        this.flows.add(flow);
-        this.#inFlight.add(flow);
-      },
-      happened: (flow, moment) => {
-        if (moment === 'complete' || moment === 'error') this.#inFlight.delete(flow);
-        this.#verdict.happened(flow);
-        this.#waits.happened(flow, moment);
-        flow.progressed();
-      },
-      problem: (thrown) => this.#verdict.problem(thrown),
-    };
-    return {
-      ...flowServices,
-      get ca() {
-        return proxy.#authority;
-      },
-      idleWatch: this.#idleWatch,
-      nextId: () => String(++this.#lastId),
-      isSelf: (host) => {
-        const authority = parseAuthority(host, 80);
-        return this.#isSelf(authority.host, authority.port);
-      },
-      isOwnConnection: (port) => this.#origins.isOwnPort(port),
-      spokenBy: (route) => this.#origins.spokenBy(route),
-      dial: (route) => this.#origins.dial(route),
-      refused: (client, error, head) => this.#refused(client, error, head),
-      clientConnected: (client) => this.#tell('clientConnect', client),
-      clientDisconnected: (client) => this.#tell('clientDisconnect', client),
-      clientError: (client, error) => this.#tell('clientError', client, error),
-    };
-  }
-
-  /** Runs a hook that no message waits for. What it throws fails the test, nothing else. */
-  async #tell<H extends 'clientConnect' | 'clientDisconnect' | 'clientError' | 'error'>(
-    hook: H,
-    ...args: Parameters<Hooks[H]>
-  ): Promise<void> {
-    try {
-      await this.#hooks.run(hook, ...args);
-    } catch (thrown) {
-      this.#verdict.problem(thrown);
-    }
-  }
-
-  /** Records a request that never became an exchange. */
-  #refused(client: ClientInfo, error: FlowError, head: RefusedHead): void {
-    const flow = new FlowRecord(String(++this.#lastId), client, undefined);
-    flow.request = new RequestRecord(flow, {
-      method: head.method,
-      url: head.target,
-      version: head.version ?? '1.1',
-      headers: new Headers(),
-    });
-    flow.error = error;
-    flow.settle();
-    this.flows.add(flow);
-    this.#tell('error', flow).then(() => {
-      this.#verdict.happened(flow);
-      this.#waits.happened(flow, 'error');
-    });
+    await this.#engine.close();
+    await this.#clients.close();
   }
 }
 
 /** Whether `value` is a recording proxy, from whichever copy of the package. */
 export function isRecordingProxy(value: unknown): value is RecordingProxy {
   return typeof value === 'object' && value !== null && BRAND in value;
+}
+
+/** Why the newest request for that URL failed. */
+function errorOf(flows: FlowList<HttpFlow>, url: string): string | undefined {
+  const [{ error } = {}] = flows.filter(({ request }) => request.url === url).slice(-1);
+  return error && `${error.code}: ${error.message}`;
 }
 
 function disposer(dispose: () => void): Disposer {

@@ -148,12 +148,12 @@ describe('websocket.send()', () => {
           for (const [i, own] of ['one', 'two', 'three'].entries()) {
             sockets.server.send(text);
             sockets.client.send(text);
-            await expectReceived(sockets, 'client', [...before(text, i), text]);
-            await expectReceived(sockets, 'server', [...before(text, i), text]);
+            await expectReceived(sockets, 'client', [...preceding(text, i), text]);
+            await expectReceived(sockets, 'server', [...preceding(text, i), text]);
             sockets.flow.websocket.send('client', own);
             sockets.flow.websocket.send('server', own);
-            await expectReceived(sockets, 'client', before(text, i + 1));
-            await expectReceived(sockets, 'server', before(text, i + 1));
+            await expectReceived(sockets, 'client', preceding(text, i + 1));
+            await expectReceived(sockets, 'server', preceding(text, i + 1));
           }
         });
       });
@@ -238,6 +238,6 @@ describe('websocket.send()', () => {
 });
 
 /** What has arrived after so many rounds. */
-function before(text: string, rounds: number): string[] {
+function preceding(text: string, rounds: number): string[] {
   return ['one', 'two', 'three'].slice(0, rounds).flatMap((own) => [text, own]);
 }

@@ -21,7 +21,9 @@ import {
 const MiB = 1024 * 1024;
 const SIZE = 256 * MiB;
 /** Decompressing takes longer. */
-const BOMB = 64 * MiB;
+const BOMB = 128 * MiB;
+/** How far garbage may pile up before it is collected; newer versions of Node leave it lying for longer. */
+const SLACK = 96 * MiB;
 
 describe('a message of 256 MiB on a streamed connection', () => {
   it('passes without being held, in one frame, in many or compressed, from either end', async () => {
@@ -60,7 +62,7 @@ describe('a message of 256 MiB on a streamed connection', () => {
       let last = await report();
       while (last.messages.length < 8) last = await report();
       const { peakRss, messages, warnings } = last;
-      expect(peakRss - before).toBeLessThan(48 * MiB);
+      expect(peakRss - before).toBeLessThan(SLACK);
       const cut = { stored: MiB, truncated: true };
       expect(messages.slice(2)).toEqual([
         ...[1, 1, 256, 256].map((fragments) => ({ ...cut, size: SIZE, fragments })),

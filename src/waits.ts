@@ -1,5 +1,5 @@
 import { clearTimeout, setTimeout } from './clock.js';
-import { isSluiceError, messageOf, SluiceError, shown } from './errors.js';
+import { isError, isSluiceError, messageOf, SluiceError, shown } from './errors.js';
 import type { FlowMoment } from './exchange/services.js';
 import type { FlowRecord } from './flow/flow.js';
 import type { CompiledMatch } from './flow/match.js';
@@ -81,8 +81,14 @@ export class Waits {
   /** Why there is nothing to wait for any more. */
   #closed: string | undefined;
 
-  /** @param flows those recorded so far */
-  constructor(private readonly flows: () => Iterable<FlowRecord>) {}
+  /**
+   * @param flows those recorded so far
+   * @param defaultTimeout milliseconds
+   */
+  constructor(
+    private readonly flows: () => Iterable<FlowRecord>,
+    readonly defaultTimeout = DEFAULT_TIMEOUT,
+  ) {}
 
   /** Something went on in a flow. */
   happened(flow: FlowRecord, moment: FlowMoment): void {
@@ -98,7 +104,7 @@ export class Waits {
 
   /** @throws SluiceError BAD_OPTION, WAIT_TIMEOUT, WAIT_ENDED, or what `goal.failed` gives */
   for<T>(goal: WaitGoal<T>, options: Wait = {}): Promise<T> {
-    const { timeout = DEFAULT_TIMEOUT, signal, after } = options;
+    const { timeout = this.defaultTimeout, signal, after } = options;
     if (typeof timeout !== 'number' || !(timeout >= 0)) {
       const accepted = 'milliseconds are accepted, and 0 to wait for ever';
       throw new SluiceError('BAD_OPTION', `${goal.what}: timeout ${shown(timeout)}; ${accepted}`);
@@ -141,9 +147,8 @@ export class Waits {
         wasAsked: () => promise.asked,
       };
       const threw = (error: unknown) =>
-        fail(isSluiceError(error) || error instanceof Error ? error : new Error(messageOf(error)));
-      const aborted = () =>
-        fail(signal?.reason instanceof Error ? signal.reason : new Error('the wait was aborted'));
+        fail(isSluiceError(error) || isError(error) ? error : new Error(messageOf(error)));
+      const aborted = () => fail(isError(signal?.reason) ? signal.reason : new Error('the wait was aborted'));
       const timer =
         timeout === 0 || timeout > LONGEST
           ? undefined

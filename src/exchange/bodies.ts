@@ -2,7 +2,7 @@
  * What both legs need to set up a body.
  * @module
  */
-import { messageOf } from '../errors.js';
+import { type FlowErrorCode, messageOf } from '../errors.js';
 import { mediaType } from '../flow/content.js';
 import type { MessageRecord, RequestRecord } from '../flow/message.js';
 import type { ResponseRecord } from '../flow/response.js';
@@ -11,6 +11,7 @@ import type { ResolvedOptions } from '../options.js';
 import type { BodyEnd, BodyOutlet, BodySource } from '../stream/body.js';
 import { CollectedBody, type CollectReceiver, type StatedLength } from '../stream/collected-body.js';
 import { EventTap } from '../stream/event-tap.js';
+import { isFaultReset } from '../stream/fault-reset.js';
 import { HeldOutlet } from '../stream/held-outlet.js';
 import { RelayedBody } from '../stream/relayed-body.js';
 import { decideStream } from '../stream/rules.js';
@@ -145,13 +146,15 @@ export function streamBody(
   const body = new TransformedBody(message, source, outlet, bothTaps, length, {
     end: (end, early) => exchange.guard(() => events.end(end, body, early)),
     sourceEnded: (early) => exchange.guard(() => events.sourceEnded(early)),
-    failed: (error) => {
-      const code = error instanceof LengthBrokenError ? 'LENGTH_BROKEN' : 'TRANSFORM_FAILED';
-      exchange.fail(code, messageOf(error), error);
-    },
+    failed: (error) => exchange.fail(codeOf(error), messageOf(error), error),
   });
   body.start((pieces) => transform(pieces, { flow: exchange.flow, message, signal: body.signal }));
   return body;
+}
+
+function codeOf(thrown: unknown): FlowErrorCode {
+  if (isFaultReset(thrown)) return 'FAULT_RESET';
+  return thrown instanceof LengthBrokenError ? 'LENGTH_BROKEN' : 'TRANSFORM_FAILED';
 }
 
 /** What takes the events out of an event stream, and tells of them. */

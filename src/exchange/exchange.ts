@@ -162,7 +162,7 @@ export class Exchange implements FlowControl {
     flow.hook = undefined;
     this.request.abort(flow.error);
     this.response.abort(flow.error);
-    this.origin?.cut();
+    this.origin?.cut(code === 'FAULT_RESET' ? 'reset' : 'now');
     this.#tellClient(code, message, cause, tell);
     if (OWN_PROBLEMS.has(code)) this.services.problem(cause ?? new Error(message));
     this.#settle();
@@ -173,6 +173,8 @@ export class Exchange implements FlowControl {
     const { client, response } = this;
     if (tell === 'cut' || CUTS.has(code)) {
       client.cut('now', cause);
+    } else if (code === 'FAULT_RESET') {
+      client.cut('reset', cause);
     } else if (response.ended) {
       // The client has its response; only its upload could not be passed on.
       client.done(false);

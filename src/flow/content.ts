@@ -6,7 +6,7 @@
 import { constants } from 'node:buffer';
 import type { Transform } from 'node:stream';
 import zlib from 'node:zlib';
-import { messageOf, SluiceError, shown } from '../errors.js';
+import { isError, messageOf, SluiceError, shown } from '../errors.js';
 
 /** Octets of content that a body is decoded to: a text can't hold more, and a bomb is told by it. */
 const MAX_CONTENT = constants.MAX_STRING_LENGTH;
@@ -153,7 +153,7 @@ export function decodeText(bytes: Buffer, contentType: string | undefined): stri
   try {
     decoder = new TextDecoder(charset);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+    if (!isError(error, 'RangeError')) throw error;
     decoder = new TextDecoder();
   }
   return decoder.decode(bytes);

@@ -88,7 +88,7 @@ interface Token {
  * Compiles a filter expression. Operands are operators (`~m POST`, `~s`) or a bare regex, which is looked for in the
  * URL; `!` binds tightest, then `&`, then `|`; operands side by side are joined as by `&`. A regex is one word (ended
  * by a space, a parenthesis, a quote or `~`) or quoted, where only `\"` and `\'` mean something else than in a regex.
- * @throws SluiceError BAD_MATCH, pointing at the place and listing the operators
+ * @throws SluiceError BAD_MATCH, pointing at the place (also as `at`, an index) and listing the operators
  */
 export function compileFilter(text: string): FlowFilter {
   const parser = new Parser(text);
@@ -207,7 +207,7 @@ class Parser {
   #refuse(at: number, what: string, cause?: unknown): SluiceError {
     const shownText = this.#text.replace(/\s/g, ' ');
     const lines = [`filter: ${what}`, `  ${shownText}`, `  ${' '.repeat(at)}^`, `operators: ${LISTED}`];
-    return new SluiceError('BAD_MATCH', lines.join('\n'), { cause });
+    return Object.assign(new SluiceError('BAD_MATCH', lines.join('\n'), { cause }), { at });
   }
 }
 

@@ -1,10 +1,11 @@
 import type { InspectOptions, inspect as nodeInspect } from 'node:util';
+import type { TcpFlow } from './tcp-types.js';
 import type { HttpFlow } from './types.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
-/** Recorded flows, in order of request start. */
-export class FlowList<F extends HttpFlow = HttpFlow> implements Iterable<F> {
+/** Recorded flows, in order of their start. */
+export class FlowList<F extends HttpFlow | TcpFlow = HttpFlow> implements Iterable<F> {
   #flows: F[];
 
   constructor(flows: Iterable<F> = []) {

@@ -4,7 +4,7 @@
  */
 import { types } from 'node:util';
 import { type FlowErrorCode, shown } from '../errors.js';
-import { parseSize, SIZE_ACCEPTED } from '../options.js';
+import { parseSize, SIZE_ACCEPTED } from '../size.js';
 import { describeValue, similarity } from './describe.js';
 import { compileFilter } from './filter.js';
 import { urlMatcher, wildcardToRegExp } from './glob.js';
@@ -44,6 +44,7 @@ const FLOW_ERROR_CODES = Object.keys({
   RULE_FAILED: 1,
   TRANSFORM_FAILED: 1,
   LENGTH_BROKEN: 1,
+  FAULT_RESET: 1,
   WEBSOCKET_PROTOCOL: 1,
   KILLED: 1,
   PROXY_LOOP: 1,

@@ -3,7 +3,8 @@
  * @module
  */
 import { type FlowErrorCode, messageOf, SluiceError, shown } from '../errors.js';
-import { nearest, type Size } from '../options.js';
+import { nearest } from '../nearest.js';
+import type { Size } from '../size.js';
 import { describeValue } from './describe.js';
 import { QUERY_KEYS } from './query-keys.js';
 import type { HttpFlow, HttpRequest, HttpResponse } from './types.js';

@@ -15,7 +15,8 @@ export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-interface Decoded {
+/** Count and SHA-256 of octets. */
+export interface Digest {
   bytes: number;
   sha256: string;
 }
@@ -35,9 +36,10 @@ export class SideRecord implements Side {
   #log: PieceLog | undefined;
   #ended = false;
   #sha256: string | undefined;
-  #decoded: Decoded | undefined;
+  #decoded: Digest | undefined;
   #recorded: Recorded | undefined;
   #twin: SideRecord | undefined;
+  #partial: Digest | undefined;
 
   get sha256(): string | undefined {
     if (this.#twin !== undefined) return this.#twin.sha256;
@@ -45,12 +47,17 @@ export class SideRecord implements Side {
     return this.#sha256;
   }
 
-  get decoded(): Decoded | undefined {
+  get decoded(): Digest | undefined {
     if (this.#twin !== undefined) return this.#twin.decoded;
     if (this.#decoded === undefined && this.#recorded?.contentEncoding !== undefined) {
       this.#decoded = digestOfContent(this.#recorded.raw, this.#recorded.contentEncoding);
     }
     return this.#decoded;
+  }
+
+  /** What was written and then lost was digested all the same: then there is no digest of what was sent. */
+  get partial(): Digest | undefined {
+    return this.#partial?.bytes === this.bytes ? this.#partial : undefined;
   }
 
   /** Until the side has ended: the pieces as far as its octets reach. */
@@ -75,7 +82,14 @@ export class SideRecord implements Side {
     this.#sha256 = digest;
   }
 
-  setDecoded(decoded: Decoded | undefined): void {
+  /** It did not end normally: `passed` is what was digested of its beginning, which may be ahead of `bytes`. */
+  cut(passed: Digest | undefined): void {
+    this.#sha256 = undefined;
+    this.#decoded = undefined;
+    this.#partial = passed;
+  }
+
+  setDecoded(decoded: Digest | undefined): void {
     this.#decoded = decoded;
   }
 
@@ -114,7 +128,7 @@ export class TransferRecord implements Transfer {
   }
 }
 
-function digestOfContent(raw: Buffer, encoding: string): Decoded | undefined {
+function digestOfContent(raw: Buffer, encoding: string): Digest | undefined {
   try {
     const content = decodeContent(raw, encoding);
     return { bytes: content.length, sha256: sha256(content) };

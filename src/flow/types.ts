@@ -42,6 +42,8 @@ export interface Side {
   readonly sha256?: string | undefined;
   /** The same of the content-decoded bytes, if the message has a Content-Encoding that was understood. */
   readonly decoded?: { readonly bytes: number; readonly sha256: string } | undefined;
+  /** Of a streamed body that was cut: what passed. Absent if `digest` is `false`, or not all that was written was sent. */
+  readonly partial?: { readonly bytes: number; readonly sha256: string } | undefined;
   readonly pieces: Pieces;
 }
 
@@ -197,6 +199,8 @@ export interface ClientInfo {
   readonly tls: boolean;
   /** The server name the client sent in its TLS hello. */
   readonly sni?: string | undefined;
+  /** Octets from the client, and to it, in a tunnel that passes unrecorded; there once its origin is. */
+  readonly passthrough?: { readonly up: number; readonly down: number } | undefined;
 }
 
 /** The origin's side of a connection. */

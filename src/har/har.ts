@@ -5,11 +5,13 @@
 import { isIP } from 'node:net';
 import { withoutBrackets } from '../flow/authority.js';
 import { mediaTypeOf } from '../flow/message-facts.js';
+import type { TcpFlow } from '../flow/tcp-types.js';
 import type { HttpFlow, HttpRequest, HttpResponse, PartRecord, Side } from '../flow/types.js';
 import { bodySize, type Content, contentOf } from './content.js';
 import { requestCookies, responseCookies } from './cookies.js';
 import { eventEntry } from './event-har.js';
 import { type Redact, Redactor } from './redact.js';
+import { apart } from './tcp.js';
 import { type FlowTimes, isInFlight, startOf, timesOf } from './times.js';
 import type {
   Har,
@@ -64,12 +66,12 @@ const IN_FLIGHT = {
  * Writes flows as HAR 1.2. Flows still in flight are written as far as they got; failed ones have status 0 (or the
  * status that had been seen) and `_failureText`. Streamed bodies are not in the file: `_streamed` and `_transfer` say
  * what is known of them. Messages of WebSockets are in `_webSocketMessages`, server-sent events in
- * `_eventSourceMessages`.
+ * `_eventSourceMessages`. TCP flows are left out: HAR has nothing for them.
  * @throws SluiceError BAD_OPTION for a `redact` that is neither a list of names nor `false`
  */
-export function toHar(flows: Iterable<HttpFlow>, options: HarOptions = {}): Har {
+export function toHar(flows: Iterable<HttpFlow | TcpFlow>, options: HarOptions = {}): Har {
   const writer: Writer = { redactor: new Redactor(options.redact), left: MAX_TEXT };
-  const sorted = [...flows].sort((a, b) => startOf(a) - startOf(b));
+  const sorted = apart(flows).http.sort((a, b) => startOf(a) - startOf(b));
   return {
     log: {
       version: '1.2',
@@ -260,12 +262,13 @@ function paramOf(part: PartRecord): HarParam {
 
 function sideOf(side: Side): HarSide {
   // Digests of recorded bodies are computed when read.
-  const { bytes, sha256, decoded } = side;
+  const { bytes, sha256, decoded, partial } = side;
   const { count, runs, truncated } = side.pieces;
   return {
     bytes,
     ...(sha256 === undefined ? {} : { sha256 }),
     ...(decoded === undefined ? {} : { decoded: { ...decoded } }),
+    ...(partial === undefined ? {} : { partial: { ...partial } }),
     pieces: { count, runs: runs.map(([size, times]) => [size, times]), ...(truncated ? { truncated } : {}) },
   };
 }

@@ -3,12 +3,14 @@
  * @module
  */
 import { mediaTypeOf } from '../flow/message-facts.js';
+import type { TcpFlow } from '../flow/tcp-types.js';
 import type { HttpFlow, Message } from '../flow/types.js';
 import { pack, rowsPerSocket } from './budget.js';
 import { SCRIPT } from './page-script.js';
 import { STYLE } from './page-style.js';
 import { type Redact, Redactor } from './redact.js';
 import { bytesDown, bytesUp, countPieces, durationOf } from './summary.js';
+import { apart, tcpLines } from './tcp.js';
 import { formatBytes, formatDuration, plural, printable, shorten } from './text.js';
 import { type FlowTimes, isInFlight, startOf, timesOf } from './times.js';
 import { viewOf } from './view.js';
@@ -24,18 +26,21 @@ export interface HtmlOptions {
 
 /** Nothing may be loaded, whatever a body says. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:";
+const TCP_LINES = 500;
 const COLUMNS = ['', 'Method', 'Status', 'URL', 'Type', 'Up', 'Down', 'Bodies', 'Time', 'Waterfall'];
 
 /**
  * A page with a table of flows: filter, waterfall, and for each flow its headers, the beginnings of its bodies (64 KiB
  * at most, less where many flows share the page) and how they moved; for each WebSocket or event stream its first and
- * last messages, 400 at most, and how many are left out. It stays under 10 MB for 2000 ordinary flows.
+ * last messages, 400 at most, and how many are left out; a line for each of the first 500 TCP flows. It stays under 10 MB
+ * for 2000 ordinary flows.
  * @throws SluiceError BAD_OPTION for a `redact` that is neither a list of names nor `false`
  */
-export function toHtml(flows: Iterable<HttpFlow>, options: HtmlOptions = {}): string {
+export function toHtml(flows: Iterable<HttpFlow | TcpFlow>, options: HtmlOptions = {}): string {
   const redactor = new Redactor(options.redact);
   const title = escapeHtml(printable(options.title ?? 'Recorded flows'));
-  const sorted = [...flows].sort((a, b) => startOf(a) - startOf(b));
+  const { http, tcp } = apart(flows);
+  const sorted = http.sort((a, b) => startOf(a) - startOf(b));
   const room = rowsPerSocket(
     sorted.map(({ websocket, response }) =>
       websocket === undefined
@@ -45,8 +50,8 @@ export function toHtml(flows: Iterable<HttpFlow>, options: HtmlOptions = {}): st
   );
   const views = sorted.map((flow) => viewOf(flow, redactor, room));
   const scale = scaleOf(sorted);
-  const main =
-    sorted.length === 0 ? '<p class="none">No flows were recorded.</p>' : table(sorted, scale, redactor);
+  const none = tcp.length === 0 ? '<p class="none">No flows were recorded.</p>' : '';
+  const main = (sorted.length === 0 ? none : table(sorted, scale, redactor)) + tcpList(tcp);
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -115,6 +120,12 @@ ${rows}
 </tbody></table>
 <p class="none" id="nothing" hidden>No flow matches the filter.</p>
 <p class="legend"><i class="send"></i>send<i class="wait"></i>wait<i class="receive"></i>receive<i class="open"></i>unfinished</p>`;
+}
+
+function tcpList(flows: readonly TcpFlow[]): string {
+  if (flows.length === 0) return '';
+  const items = tcpLines(flows, TCP_LINES).map((line) => `<li>${escapeHtml(line)}</li>`);
+  return `\n<ul class="tcp">${items.join('\n')}</ul>`;
 }
 
 function row(flow: HttpFlow, index: number, scale: Scale, redactor: Redactor): string {

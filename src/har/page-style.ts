@@ -68,6 +68,8 @@ td.open span { display: block; width: 7px; height: 7px; margin-left: 2px; border
 i.open { background: repeating-linear-gradient(45deg, var(--bad) 0 3px, transparent 3px 6px); }
 .legend { margin: 12px 0 0; color: var(--dim); font-size: 12px; text-align: right; }
 .legend i { display: inline-block; width: 18px; height: 8px; margin: 0 5px 0 14px; border-radius: 2px; }
+.tcp { margin: 16px 0 0; padding: 0; list-style: none; overflow-wrap: anywhere; }
+.tcp li { padding: 3px 10px; }
 .details > td { padding: 4px 8px 18px 30px; border-bottom: 1px solid var(--line); background: var(--hover); }
 .callout { margin: 6px 0; padding: 8px 12px; border-left: 3px solid var(--warn); border-radius: 4px; background: var(--warn-bg); overflow-wrap: anywhere; }
 .callout.error { border-color: var(--bad); background: var(--bad-bg); }

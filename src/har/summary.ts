@@ -3,8 +3,10 @@
  * @module
  */
 import { SluiceError, shown } from '../errors.js';
+import type { TcpFlow } from '../flow/tcp-types.js';
 import type { HttpFlow, Message } from '../flow/types.js';
 import { type Redact, Redactor } from './redact.js';
+import { apart, tcpLines } from './tcp.js';
 import { clip, formatBytes, formatDuration, plural, printable, shorten } from './text.js';
 import { isInFlight, startOf, timesOf } from './times.js';
 import { endOf, socketFacts, socketTotals } from './websocket.js';
@@ -21,16 +23,17 @@ export interface SummaryOptions {
 
 const URL_WIDTH = 64;
 const NOTE_WIDTH = 90;
+const TCP_LINES = 5;
 const HEADING = ['METHOD', 'URL', 'STATUS', 'UP', 'DOWN', 'BODIES', 'TIME', ''];
 /** Columns of numbers, which read better with their units below each other. */
 const RIGHT = new Set([3, 4, 6]);
 
 /**
  * A table of flows in order of their start, favicon requests last. What does not fit is counted in the last line;
- * failed flows stay before good ones, then answers of 400 and over, then the latest.
+ * failed flows stay before good ones, then answers of 400 and over, then the latest. TCP flows follow, in up to five lines.
  * @throws SluiceError BAD_OPTION for a `maxLines` that is not a whole number over 0, or a bad `redact`
  */
-export function summarize(flows: Iterable<HttpFlow>, options: SummaryOptions = {}): string {
+export function summarize(flows: Iterable<HttpFlow | TcpFlow>, options: SummaryOptions = {}): string {
   const { maxLines = 30 } = options;
   if (!Number.isInteger(maxLines) || maxLines < 1) {
     throw new SluiceError(
@@ -39,9 +42,13 @@ export function summarize(flows: Iterable<HttpFlow>, options: SummaryOptions = {
     );
   }
   const redactor = new Redactor(options.redact);
-  const all = [...flows].sort((a, b) => startOf(a) - startOf(b));
-  if (all.length === 0) return 'No flows were recorded.';
-  const room = all.length + 1 <= maxLines ? all.length : Math.max(0, maxLines - 2);
+  const { http, tcp } = apart(flows);
+  const all = http.sort((a, b) => startOf(a) - startOf(b));
+  if (all.length === 0 && tcp.length === 0) return 'No flows were recorded.';
+  // Without HTTP there is no table to leave room for.
+  const others = tcpLines(tcp, Math.min(TCP_LINES, all.length === 0 ? maxLines : maxLines - 3));
+  const most = maxLines - others.length;
+  const room = all.length + 1 <= most ? all.length : Math.max(0, most - 2);
   const kept = new Set([...all.keys()].sort((a, b) => byWorth(all, a, b)).slice(0, room));
   const rows = all
     .filter((_, index) => kept.has(index))
@@ -49,7 +56,7 @@ export function summarize(flows: Iterable<HttpFlow>, options: SummaryOptions = {
   const lines = rows.length === 0 ? [] : table([HEADING, ...rows.map((flow) => cells(flow, redactor))]);
   const left = all.filter((_, index) => !kept.has(index));
   if (left.length > 0) lines.push(leftOut(left));
-  return lines.join('\n');
+  return [...lines, ...others].join('\n');
 }
 
 /**
@@ -58,17 +65,35 @@ export function summarize(flows: Iterable<HttpFlow>, options: SummaryOptions = {
  * `GET wss://app.test/live → 101 (WebSocket: 3 messages up, 12 down, 1.2 kB up, 40 kB down, closed 1000 by client)`.
  */
 export function describeFlow(flow: HttpFlow, options: { redact?: Redact } = {}): string {
+  const { request, outcome, facts } = flowWords(flow, options);
+  return `${request} → ${outcome} (${facts})`;
+}
+
+/** The parts of {@link describeFlow}'s line. */
+export interface FlowWords {
+  request: string;
+  outcome: string;
+  facts: string;
+}
+
+/** @param options `ended`: says of a flow that is over which bodies were recorded, and how long it took */
+export function flowWords(flow: HttpFlow, options: { redact?: Redact; ended?: boolean } = {}): FlowWords {
   const redactor = new Redactor(options.redact);
   const facts =
     flow.websocket === undefined
-      ? bodyFacts(flow).join(', ')
-      : `WebSocket: ${socketFacts(flow, flow.websocket, redactor).join(', ')}`;
+      ? bodyFacts(flow, options.ended === true)
+      : [`WebSocket: ${socketFacts(flow, flow.websocket, redactor).join(', ')}`];
+  if (options.ended === true) facts.push(durationOf(flow));
   const outcome: string[] = [];
   if (flow.response !== undefined) outcome.push(String(flow.response.status));
   if (flow.error !== undefined) outcome.push(errorText(flow, redactor));
   if (outcome.length === 0) outcome.push('no response yet');
   const url = shorten(printable(redactor.url(flow.request.url)), 200);
-  return `${printable(flow.request.method)} ${url} → ${outcome.join(', ')} (${facts})`;
+  return {
+    request: `${printable(flow.request.method)} ${url}`,
+    outcome: outcome.join(', '),
+    facts: facts.join(', '),
+  };
 }
 
 /** `1 piece`, `12 pieces`, as sent on. */
@@ -95,10 +120,11 @@ export function durationOf(flow: HttpFlow): string {
   return flow.websocket === undefined ? 'in flight' : 'open';
 }
 
-function bodyFacts(flow: HttpFlow): string[] {
+function bodyFacts(flow: HttpFlow, sayRecorded: boolean): string[] {
   const facts = [`${formatBytes(bytesUp(flow))} up`, `${formatBytes(bytesDown(flow))} down`];
   for (const [name, message] of [['request', flow.request] as const, ['response', flow.response] as const]) {
     if (message?.bodyStatus === 'streamed') facts.push(`${name} streamed in ${countPieces(message)}`);
+    else if (sayRecorded && (message?.transfer.received.bytes ?? 0) > 0) facts.push(`${name} recorded`);
   }
   if (flow.preflight) facts.push('CORS preflight');
   const events = flow.response?.events;

@@ -215,6 +215,8 @@ export interface HarSide {
   sha256?: string;
   /** The same after content decoding. */
   decoded?: { bytes: number; sha256: string };
+  /** Of what passed of a streamed body that was cut. */
+  partial?: { bytes: number; sha256: string };
   pieces: {
     count: number;
     /** Run-length encoded: `[[4096, 2], [1808, 1]]`. */

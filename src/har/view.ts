@@ -3,7 +3,7 @@
  * decide.
  * @module
  */
-import { messageOf } from '../errors.js';
+import { isError, messageOf } from '../errors.js';
 import { mediaTypeOf } from '../flow/message-facts.js';
 import type { HttpFlow, Message, Side } from '../flow/types.js';
 import { contentOf } from './content.js';
@@ -251,5 +251,5 @@ function clip(text: string, length: number): string {
 }
 
 function causeText(cause: unknown): string {
-  return cause instanceof Error ? (cause.stack ?? cause.message) : messageOf(cause);
+  return isError(cause) ? (cause.stack ?? cause.message) : messageOf(cause);
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import { isUtf8 } from 'node:buffer';
+import { isError } from '../errors.js';
 import type { Payload } from '../flow/payload-match.js';
 import type { HttpFlow, WebSocketData } from '../flow/types.js';
 import type { Redactor } from './redact.js';
@@ -95,7 +96,7 @@ export function payloadText(message: Payload, limit = Number.POSITIVE_INFINITY):
     const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
     return decoder.decode(data.subarray(0, Math.min(limit, data.length)), { stream: true });
   } catch (error) {
-    if (error instanceof TypeError) return undefined;
+    if (isError(error, 'TypeError')) return undefined;
     throw error;
   }
 }

@@ -61,6 +61,11 @@ const DIFFERENCES: Difference[] = [
     ours: /^both Transfer-Encoding and Content-Length/,
     input: /transfer-encoding:[ \t]*\r\n/i,
   },
+  {
+    because: 'an empty Transfer-Encoding is one; newer versions of node refuse it',
+    nodes: /^HPE_INVALID_TRANSFER_ENCODING Empty/,
+    input: /transfer-encoding:[ \t]*\r\n/i,
+  },
   { because: 'a line without a version is HTTP/0.9', ours: /^bad request line: "\S+ \S+"$/ },
   {
     because: 'a bare CR or LF before a start line is refused, not skipped',

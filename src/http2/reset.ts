@@ -1,5 +1,5 @@
 import type { Http2Stream } from 'node:http2';
-import { setImmediate } from '../clock.js';
+import { clearTimeout, setImmediate, setTimeout } from '../clock.js';
 
 /** Error codes by number (RFC 9113 section 7). */
 const NAMES = [
@@ -45,6 +45,21 @@ export class StreamReset extends Error {
 export function nameOfCode(code: number): string {
   const name = NAMES[code];
   return name === undefined ? `code ${code}` : `${name} (${code})`;
+}
+
+/** How long a peer may take for what was written before its stream is reset, in milliseconds. */
+const LINGER = 2000;
+const EMPTY = Buffer.alloc(0);
+
+/** Resets a stream once what was written has gone out, or the peer has not taken it for two seconds. */
+export function resetWhenWritten(stream: Http2Stream, code: number): void {
+  if (stream.writableLength === 0 || stream.writableEnded) {
+    resetStream(stream, code);
+    return;
+  }
+  const timer = setTimeout(() => resetStream(stream, code), LINGER);
+  stream.once('close', () => clearTimeout(timer));
+  stream.write(EMPTY, () => resetStream(stream, code));
 }
 
 /**

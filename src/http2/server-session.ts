@@ -3,7 +3,7 @@
  * @module
  */
 
-import { constants, type Http2Session, type ServerHttp2Session } from 'node:http2';
+import { constants, type Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import { clearInterval, setInterval } from '../clock.js';
 
@@ -22,17 +22,31 @@ const CODES: Readonly<Record<number, number>> = {
 
 type NodeError = Error & { code?: unknown; errno?: unknown };
 
+/** nghttp2's error for most of what is not valid. */
+const INVALID = -505;
+
 /**
- * Makes a session that fails go away with the code of its failure: Node says INTERNAL_ERROR whatever it was.
+ * Makes a session that fails go away with the code of its failure: Node says INTERNAL_ERROR whatever it was. What only
+ * one of its streams is to blame for does not end it; newer versions of Node let it.
  * @param failed told before its streams are closed, if what the other end sent is to blame
  */
-export function watchFailure(session: ServerHttp2Session, failed: (error: Error) => void): void {
+export function watchFailure(session: Http2Session, failed: (error: Error) => void): void {
   const destroy = session.destroy.bind(session);
   session.destroy = (error?: Error, code?: number) => {
+    if (mayBeOfAStream(session, error)) return;
     const verdict = codeOf(error);
     if (error !== undefined && verdict !== undefined && !session.destroyed) failed(error);
     destroy(error, code ?? verdict);
   };
+}
+
+/**
+ * nghttp2 tells of a malformed message when its stream's reset is waiting to be written, and of a breach that ends the
+ * connection before the GOAWAY is. If what waits is something else, {@link Pulse} finds the dead session.
+ */
+function mayBeOfAStream(session: Http2Session, error: NodeError | undefined): boolean {
+  if (error?.code !== 'ERR_HTTP2_ERROR' || error.errno !== INVALID || session.destroyed) return false;
+  return (session.state.outboundQueueSize ?? 0) > 0;
 }
 
 function codeOf(error: NodeError | undefined): number | undefined {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ClientInfo } from '../flow/types.js';
+import type { Passed } from '../tcp/relay.js';
 
 let lastId = 0;
 
@@ -11,6 +12,7 @@ export class ClientRecord implements ClientInfo {
   tunnel?: string;
   tls = false;
   sni?: string;
+  passthrough?: Passed;
   /** In its TLS hello it offers HTTP/2 and nothing else, as clients of gRPC do. */
   onlyHttp2 = false;
 

@@ -2,7 +2,7 @@ import { clearTimeout, nextTick, setImmediate, setTimeout } from '../clock.js';
 import type { ClientStream, OutgoingResponse } from '../exchange/client-stream.js';
 import type { Exchange } from '../exchange/exchange.js';
 import { plainResponse } from '../exchange/failure.js';
-import { type Authority, defaultPort, formatAuthority } from '../flow/authority.js';
+import { type Authority, formatAuthority } from '../flow/authority.js';
 import type { Headers } from '../flow/headers.js';
 import { ProtocolError, type RequestHead } from '../http1/head.js';
 import { RequestParser } from '../http1/parser.js';
@@ -12,11 +12,12 @@ import type { BodyOutlet } from '../stream/body.js';
 import type { Idler } from '../tcp/idle-watch.js';
 import type { RelayEnd } from '../tcp/relay.js';
 import type { Transport } from '../tcp/transport.js';
+import { challengeOf } from './auth.js';
 import type { ClientRecord } from './client-info.js';
 import { openExchange, startExchange } from './opening.js';
 import type { ListenServices } from './services.js';
 import { sniff } from './sniff.js';
-import { locate, parseAuthority } from './target.js';
+import { type FixedTarget, locate, originOf, parseAuthority } from './target.js';
 
 const EMPTY = Buffer.alloc(0);
 /** How long a client that is still sending is read after its last response, in milliseconds. */
@@ -41,6 +42,8 @@ export class Http1Client implements ClientStream, Idler {
   /** This side is closed; what comes is read and dropped. */
   #lingering = false;
   #connectTo: Authority | undefined;
+  /** A request that was answered with a challenge: what has yet to happen before the next one. */
+  #challenged: { ended: boolean; written: boolean } | undefined;
   #detached = false;
   /** A body is under way whose end is the connection's: an orderly close would make it look complete. */
   #untilClose = false;
@@ -48,7 +51,7 @@ export class Http1Client implements ClientStream, Idler {
   version = '1.1';
 
   /**
-   * @param tunnel the CONNECT authority, inside a tunnel
+   * @param tunnel the CONNECT authority, inside a tunnel, or the origin of reverse mode
    * @param onConnect takes over when the client asks for a tunnel
    * @param onHttp2 takes over when the client turns out to speak HTTP/2
    */
@@ -56,7 +59,7 @@ export class Http1Client implements ClientStream, Idler {
     private readonly transport: Transport,
     readonly info: ClientRecord,
     private readonly services: ListenServices,
-    private readonly tunnel: Authority | undefined,
+    private readonly tunnel: FixedTarget | undefined,
     private readonly onConnect: (authority: Authority, detached: RelayEnd) => void,
     private readonly onHttp2?: (detached: RelayEnd) => void,
   ) {
@@ -65,7 +68,10 @@ export class Http1Client implements ClientStream, Idler {
       chunk: (size, line) => this.#exchange?.request.chunk(size, line),
       data: (bytes, start, end) => this.#exchange?.request.data(bytes, start, end),
       wire: (bytes, start, end) => this.#exchange?.request.wire(bytes, start, end),
-      end: (lastLine, trailers) => this.#exchange?.request.end(lastLine, trailers),
+      end: (lastLine, trailers) => {
+        if (this.#challenged === undefined) this.#exchange?.request.end(lastLine, trailers);
+        else this.#challengeOver({ ended: true });
+      },
     });
     transport.attach({
       data: (bytes) => this.#data(bytes),
@@ -79,7 +85,8 @@ export class Http1Client implements ClientStream, Idler {
   /** Begins with octets that were read before. */
   begin(rest: Buffer): void {
     if (rest.length > 0) this.#data(rest);
-    this.transport.resume();
+    // What it says may have made it somebody else's.
+    if (!this.#detached) this.transport.resume();
   }
 
   /** Ends the exchange in flight and the connection. */
@@ -150,8 +157,7 @@ export class Http1Client implements ClientStream, Idler {
       this.#linger();
     } else {
       // What was received has to reach the client before the reset does.
-      this.transport.write('', () => this.transport.reset());
-      this.#destroyLater();
+      this.transport.resetWhenWritten();
     }
   }
 
@@ -223,9 +229,10 @@ export class Http1Client implements ClientStream, Idler {
     this.#first = false;
     this.version = head.version;
     if (head.method === 'CONNECT') {
+      if (this.tunnel?.reverse) throw new ProtocolError('CONNECT, and this is a reverse proxy', 405);
       if (this.tunnel !== undefined) throw new ProtocolError('CONNECT inside a tunnel');
       const authority = parseAuthority(head.target);
-      if (this.#leadsHere(authority)) return;
+      if (this.#leadsHere(authority) || this.#challenge(head)) return;
       this.#connectTo = authority;
       this.#parser.pause();
       return;
@@ -235,6 +242,7 @@ export class Http1Client implements ClientStream, Idler {
       this.#answerForSelf(head);
       return;
     }
+    if (this.#challenge(head)) return;
     this.#exchange = openExchange(this.services, this, head, { ...where, pin: this.#pin });
     startExchange(this.services, this.#exchange);
   }
@@ -247,6 +255,29 @@ export class Http1Client implements ClientStream, Idler {
     this.services.refused(this.info, { code: 'PROXY_LOOP', message }, { method: 'CONNECT', target });
     this.#answerAndClose(508, message);
     return true;
+  }
+
+  /** Answers a request that lacks the credentials of `proxyAuth`, and reads on for one that has them. */
+  #challenge(head: RequestHead): boolean {
+    const answer = challengeOf(this.services, this.info, this.tunnel, head.headers);
+    if (answer === undefined) return false;
+    // Whether a body follows that was offered with Expect is up to the client (RFC 9110 section 10.1.1).
+    const goesOn = head.keepAlive && !head.expectContinue;
+    if (goesOn && head.version === '1.0') answer.head.headers.set('Connection', 'keep-alive');
+    else if (goesOn) answer.head.headers.delete('Connection');
+    if (goesOn) this.#challenged = { ended: false, written: false };
+    this.respondWhole(answer.head, answer.body, () => this.#challengeOver({ written: true }));
+    if (goesOn) this.#await();
+    else this.#linger();
+    return true;
+  }
+
+  #challengeOver(step: { ended?: boolean; written?: boolean }): void {
+    if (this.#challenged === undefined) return;
+    const { ended, written } = Object.assign(this.#challenged, step);
+    if (!ended || !written) return;
+    this.#challenged = undefined;
+    this.done(true);
   }
 
   /** A request in origin form, outside of a tunnel, is for the proxy itself. */
@@ -271,9 +302,7 @@ export class Http1Client implements ClientStream, Idler {
 
   /** What goes before a target in origin form; empty outside of a tunnel, where such a request is for nobody else. */
   get #origin(): string {
-    const { tunnel, info } = this;
-    if (tunnel === undefined) return '';
-    return `${info.tls ? 'https' : 'http'}://${formatAuthority(tunnel, defaultPort(info.tls))}`;
+    return this.tunnel === undefined ? '' : originOf(this.tunnel, this.info);
   }
 
   #answerAndClose(status: number, message: string): void {

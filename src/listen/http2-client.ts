@@ -2,7 +2,6 @@ import http2, { constants, type ServerHttp2Session, type ServerHttp2Stream } fro
 import type { Socket } from 'node:net';
 import { clearTimeout, performance, setImmediate, setTimeout } from '../clock.js';
 import { plainResponse } from '../exchange/failure.js';
-import { type Authority, defaultPort, formatAuthority } from '../flow/authority.js';
 import { ProtocolError, type RequestHead } from '../http1/head.js';
 import { type ReceivedFields, receivedFields } from '../http2/fields.js';
 import { requestHead } from '../http2/heads.js';
@@ -11,11 +10,12 @@ import { nameOfCode } from '../http2/reset.js';
 import { Pulse, watchFailure } from '../http2/server-session.js';
 import type { Route } from '../origin/origins.js';
 import type { Idler } from '../tcp/idle-watch.js';
+import { challengeOf } from './auth.js';
 import type { ClientRecord } from './client-info.js';
 import { Http2ClientStream } from './http2-stream.js';
 import { openExchange, startExchange } from './opening.js';
 import type { ListenServices } from './services.js';
-import { locate } from './target.js';
+import { type FixedTarget, locate, originOf } from './target.js';
 
 /** How long a client may take to close a connection that has been closed here, in milliseconds. */
 const LINGER = 2000;
@@ -35,14 +35,14 @@ export class Http2Client implements Idler {
   /**
    * @param socket may hold octets that were unshifted
    * @param raw the TCP socket below it
-   * @param tunnel the CONNECT authority, inside a tunnel
+   * @param tunnel the CONNECT authority, inside a tunnel, or the origin of reverse mode
    */
   constructor(
     private readonly socket: Socket,
     raw: Socket,
     private readonly info: ClientRecord,
     private readonly services: ListenServices,
-    private readonly tunnel: Authority | undefined,
+    private readonly tunnel: FixedTarget | undefined,
   ) {
     const session = http2.performServerHandshake(socket, CLIENT_LIMITS);
     this.#session = session;
@@ -104,6 +104,12 @@ export class Http2Client implements Idler {
       checkSize(raw, 'head');
       const head = requestHead(fields, { target: path, ended: stream.endAfterHeaders });
       const where = this.#locate(fields, head);
+      const challenge = challengeOf(this.services, this.info, this.tunnel, head.headers);
+      if (challenge !== undefined) {
+        client.respondWhole(challenge.head, challenge.body, () => undefined);
+        client.done();
+        return;
+      }
       const exchange = openExchange(this.services, client, head, where);
       client.serve(exchange);
       startExchange(this.services, exchange);
@@ -135,8 +141,7 @@ export class Http2Client implements Idler {
   /** Outside of a tunnel the client names it, as a target in absolute form does in HTTP/1. */
   #origin({ pseudo, headers }: ReceivedFields): string {
     if (this.tunnel === undefined) return `${pseudo[':scheme'] ?? 'http'}://${headers.get('host') ?? ''}`;
-    const scheme = this.info.tls ? 'https' : 'http';
-    return `${scheme}://${formatAuthority(this.tunnel, defaultPort(this.info.tls))}`;
+    return originOf(this.tunnel, this.info);
   }
 
   #refuse(client: Http2ClientStream, error: ProtocolError, method: string, target: string): void {

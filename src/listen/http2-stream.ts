@@ -5,7 +5,7 @@ import {
   type ServerHttp2Stream,
   type ServerStreamResponseOptions,
 } from 'node:http2';
-import { clearTimeout, nextTick, queueMicrotask, setTimeout } from '../clock.js';
+import { nextTick, queueMicrotask } from '../clock.js';
 import type { FlowErrorCode } from '../errors.js';
 import type { ClientStream, OutgoingResponse } from '../exchange/client-stream.js';
 import type { Exchange } from '../exchange/exchange.js';
@@ -16,13 +16,9 @@ import { watchEnd } from '../http2/ending.js';
 import { responseFields, trailerFields } from '../http2/fields.js';
 import { receivedTrailers } from '../http2/heads.js';
 import { endStream, Http2Outlet, whenTrailersWanted } from '../http2/outlet.js';
-import { nameOfCode, resetStream, StreamReset } from '../http2/reset.js';
+import { nameOfCode, resetStream, resetWhenWritten, StreamReset } from '../http2/reset.js';
 import type { Detached, WholeBody, Written } from '../origin/stream.js';
 import type { BodyOutlet } from '../stream/body.js';
-
-const EMPTY = Buffer.alloc(0);
-/** How long a client may take for what was written before its stream is reset, in milliseconds. */
-const LINGER = 2000;
 
 /** A stream of a client's HTTP/2 connection: one exchange. */
 export class Http2ClientStream implements ClientStream {
@@ -168,14 +164,9 @@ export class Http2ClientStream implements ClientStream {
     this.#closedHere = true;
     const { stream } = this;
     const code = cause instanceof StreamReset ? cause.codeToPass : constants.NGHTTP2_INTERNAL_ERROR;
-    if (how === 'now' || stream.writableLength === 0) {
-      resetStream(stream, code);
-      return;
-    }
     // What was received reaches the client first, if it reads at all.
-    const timer = setTimeout(() => resetStream(stream, code), LINGER);
-    stream.once('close', () => clearTimeout(timer));
-    stream.write(EMPTY, () => resetStream(stream, code));
+    if (how === 'now') resetStream(stream, code);
+    else resetWhenWritten(stream, code);
   }
 
   detach(): Detached {

@@ -22,10 +22,10 @@ export class Interceptor {
   constructor(private readonly ca: CertificateAuthority) {}
 
   /**
-   * @param http2 whether HTTP/2 is offered, before HTTP/1.1
+   * @param protocols what may be agreed on (ALPN), the preferred one first; none to agree on nothing
    * @throws Error when the handshake fails
    */
-  intercept(socket: Socket, host: string, http2: boolean): Promise<tls.TLSSocket> {
+  intercept(socket: Socket, host: string, protocols: readonly string[]): Promise<tls.TLSSocket> {
     return new Promise((resolve, reject) => {
       const id = peerOf(socket);
       const gone = () =>
@@ -40,19 +40,19 @@ export class Interceptor {
         failed: (error) => settle(() => reject(error)),
       });
       socket.once('close', gone);
-      this.#serverFor(host, http2).emit('connection', socket);
+      this.#serverFor(host, protocols).emit('connection', socket);
     });
   }
 
-  #serverFor(host: string, http2: boolean): tls.Server {
-    const key = `${http2} ${host}`;
+  #serverFor(host: string, protocols: readonly string[]): tls.Server {
+    const key = `${host} ${protocols.join(' ')}`;
     const known = this.#servers.get(key);
     if (known !== undefined) return known;
     if (this.#servers.size >= MAX_SERVERS) this.#servers.clear();
     const fallback = this.ca.credentialsFor(host);
     const server = tls.createServer({
       ...fallback,
-      ALPNProtocols: http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
+      ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
       SNICallback: (name, done) => {
         try {
           done(null, this.ca.contextFor(name));

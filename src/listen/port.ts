@@ -8,9 +8,8 @@ export async function listen(
   port: number | { from: number; to: number },
 ): Promise<number> {
   if (typeof port === 'number') return listenOn(server, host, port);
-  const { default: getPort, portNumbers } = await import('get-port');
   const { from, to } = port;
-  const free = await getPort({ host, port: portNumbers(from, to) });
+  const free = await proposal(host, from, to);
   // Outside of the range: get-port found nothing in it. But it counts those as taken that it gave away a moment ago,
   // and one that was free may be taken by now, so the range is tried port by port before it is called full.
   const rest = Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -25,6 +24,12 @@ export async function listen(
     'PORT_IN_USE',
     `no port from ${from} to ${to} is free on ${host}; give a wider range or port 0`,
   );
+}
+
+/** get-port's; 0 where it cannot be loaded: it is ESM, which Jest's CommonJS can't require before Node 24.9. */
+async function proposal(host: string, from: number, to: number): Promise<number> {
+  const loaded = await import('get-port').catch(() => undefined);
+  return loaded === undefined ? 0 : loaded.default({ host, port: loaded.portNumbers(from, to) });
 }
 
 function listenOn(server: Server, host: string, port: number): Promise<number> {

@@ -8,6 +8,12 @@ const TLS_HANDSHAKE = 0x16;
 /** How HTTP/2 begins (RFC 9113 section 3.4). */
 const PREFACE = 'PRI * HTTP/2.0\r\n';
 
+/** Tells only TLS from anything else. */
+export function sniffTls(bytes: Buffer): Spoken {
+  if (bytes.length === 0) return 'unclear';
+  return bytes[0] === TLS_HANDSHAKE ? 'tls' : 'unknown';
+}
+
 /** Tells a protocol by its first octets. */
 export function sniff(bytes: Buffer): Spoken {
   if (bytes.length === 0) return 'unclear';

@@ -7,6 +7,17 @@ import { hasToken, ProtocolError, type RequestHead } from '../http1/head.js';
 import type { Route } from '../origin/origins.js';
 import type { ClientRecord } from './client-info.js';
 
+/** Where all requests of a connection go, whatever they name: the authority of its tunnel, or the origin of reverse mode. */
+export interface FixedTarget extends Authority {
+  /** Reverse mode: clients take this proxy for the origin. */
+  reverse?: {
+    /** The origin is spoken to over TLS, whatever the client does. */
+    tls: boolean;
+    /** Requests keep the Host that they came with. */
+    keepsHost: boolean;
+  };
+}
+
 const NOT_IN_HOST = /[\s/?#@\\<>^|%"{}`]/;
 
 /** Reads `host:port`; IPv6 addresses are in brackets. @param otherwise the port where none is named @throws ProtocolError */
@@ -22,13 +33,14 @@ export function parseAuthority(text: string, otherwise?: number): Authority {
 
 /**
  * Octets go to the tunnel's authority or the absolute-form target; Host only names the URL. A request that is for the
- * proxy itself, in origin form and outside of a tunnel, has no route.
+ * proxy itself, in origin form and outside of a tunnel, has no route. In reverse mode Host becomes the origin's, and the
+ * URL has that in either case.
  * @throws ProtocolError
  */
 export function locate(
   head: RequestHead,
   client: ClientRecord,
-  tunnel: Authority | undefined,
+  tunnel: FixedTarget | undefined,
 ): { url: string; route: Route } | undefined {
   const hostField = head.headers.get('host');
   if (head.version === '1.1' && hostField === undefined)
@@ -40,7 +52,7 @@ export function locate(
   const scheme =
     tunnel === undefined
       ? `${(absolute?.[1] ?? 'http').toLowerCase().replace('ws', 'http')}:`
-      : client.tls
+      : isSecure(tunnel, client)
         ? 'https:'
         : 'http:';
   const usual = defaultPort(scheme === 'https:');
@@ -49,23 +61,42 @@ export function locate(
     if (head.method !== 'OPTIONS') throw badTarget(head.target, 'only OPTIONS has it');
   }
   if (tunnel === undefined && absolute === null) return undefined;
-  const target = tunnel ?? parseAuthority(absolute?.[2] ?? '', usual);
+  const target: FixedTarget = tunnel ?? parseAuthority(absolute?.[2] ?? '', usual);
   const sameHost = hostField === undefined || hostField === '' || hostField === absolute?.[2];
-  const named = sameHost ? target : parseAuthority(hostField, usual);
+  const named = sameHost || tunnel?.reverse ? target : parseAuthority(hostField, usual);
   const webSocket = isWebSocketHandshake(head);
   const shownScheme = webSocket ? scheme.replace('http', 'ws') : scheme;
   const rest = absolute === null ? head.target : (absolute[3] ?? '');
   const path = rest === '*' ? '/' : rest.startsWith('/') ? rest : `/${rest}`;
+  if (tunnel?.reverse?.keepsHost === false) {
+    const host = formatAuthority(tunnel, usual);
+    if (hostField !== host) head.headers.set(head.version === '2.0' ? 'host' : 'Host', host);
+  }
   return {
     url: `${shownScheme}//${formatAuthority(named, usual)}${path}`,
     route: {
       tls: scheme === 'https:',
       host: target.host,
       port: target.port,
-      serverName: client.sni ?? target.host,
+      serverName: serverNameOf(target, client.sni),
       ...(webSocket ? { opaque: true } : {}),
     },
   };
+}
+
+/** The name to ask an origin for in TLS: what the client asked for, but in reverse mode that names this proxy. */
+export function serverNameOf({ host, reverse }: FixedTarget, sni: string | undefined): string {
+  return reverse === undefined ? (sni ?? host) : host;
+}
+
+/** What goes before a target in origin form. */
+export function originOf(tunnel: FixedTarget, client: ClientRecord): string {
+  const tls = isSecure(tunnel, client);
+  return `${tls ? 'https' : 'http'}://${formatAuthority(tunnel, defaultPort(tls))}`;
+}
+
+function isSecure({ reverse }: FixedTarget, client: ClientRecord): boolean {
+  return reverse?.tls ?? client.tls;
 }
 
 /** RFC 6455 section 4.1. */

@@ -1,18 +1,22 @@
 import type { Socket } from 'node:net';
-import { clearTimeout, setTimeout } from '../clock.js';
-import { messageOf } from '../errors.js';
-import { type Authority, formatAuthority } from '../flow/authority.js';
+import type { TLSSocket } from 'node:tls';
+import { clearTimeout, setImmediate, setTimeout } from '../clock.js';
+import { type FlowErrorCode, isError, messageOf } from '../errors.js';
+import { formatAuthority } from '../flow/authority.js';
 import type { Dialled } from '../origin/connect.js';
-import { OriginFailure, type Route } from '../origin/origins.js';
+import { type DialledRaw, OriginFailure } from '../origin/origins.js';
 import { type RelayEnd, relay } from '../tcp/relay.js';
+import { TcpSession } from '../tcp/session.js';
 import { Transport } from '../tcp/transport.js';
-import { readClientHello } from '../tls/client-hello.js';
+import { type ClientHello, readClientHello } from '../tls/client-hello.js';
 import type { ClientRecord } from './client-info.js';
 import { Http1Client } from './http1-client.js';
 import { Http2Client } from './http2-client.js';
 import type { Interceptor } from './interceptor.js';
+import { isListed } from './listed.js';
 import type { ListenServices } from './services.js';
-import { sniff } from './sniff.js';
+import { sniff, sniffTls } from './sniff.js';
+import { type FixedTarget, serverNameOf } from './target.js';
 
 /** How long a client may be silent before the origin is given a chance to speak first, in milliseconds. */
 const SILENCE = 300;
@@ -21,6 +25,8 @@ const HELLO_TIMEOUT = 30_000;
 /** Octets that are read, at most, to find out what a client speaks. */
 const MAX_SNIFFED = 64;
 const NOTHING = Buffer.alloc(0);
+const HTTP1: readonly string[] = ['http/1.1'];
+const BOTH: readonly string[] = ['h2', 'http/1.1'];
 
 /** A client's connection, whatever HTTP is spoken over it. */
 export interface HttpClient {
@@ -32,7 +38,8 @@ export interface TunnelSetup {
   client: ClientRecord;
   services: ListenServices;
   interceptor: Interceptor;
-  authority: Authority;
+  /** Where it leads: the authority of a CONNECT, or the origin of reverse mode. */
+  authority: FixedTarget;
   /** The TCP socket of the client. */
   raw: Socket;
   /** Takes charge of the client's HTTP connection. */
@@ -40,18 +47,31 @@ export interface TunnelSetup {
 }
 
 /**
- * A CONNECT tunnel. It is answered at once; then the client's first octets, or the origin's if the client stays silent,
- * tell what is spoken in it: TLS is intercepted, HTTP becomes exchanges, anything else passes as it is.
+ * A tunnel. The client's first octets, or the origin's if the client stays silent, tell what is spoken in it: TLS is
+ * intercepted, HTTP becomes exchanges, anything else passes as it is. What `ignoreHosts` names is not looked into.
  */
 export class Tunnel {
+  /** One that `tcpHosts` names: what is in it, or in the TLS in it, is recorded as a TCP flow, whatever it is. */
+  #recorded = false;
+
   constructor(private readonly setup: TunnelSetup) {}
 
-  open({ socket, rest }: RelayEnd): void {
-    const { client, authority } = this.setup;
+  /** Begins with the answer to CONNECT, or of SOCKS. */
+  open({ socket, rest }: RelayEnd, answer: Uint8Array): void {
+    const { client, authority, services } = this.setup;
     client.tunnel = formatAuthority(authority);
     socket.on('error', this.#onError);
-    socket.write('HTTP/1.1 200 Connection established\r\n\r\n', 'latin1');
-    this.#listen(socket, rest);
+    socket.write(answer);
+    const { ignoreHosts, tcpHosts } = services.options;
+    this.#recorded = isListed(tcpHosts, authority);
+    if (isListed(ignoreHosts, authority)) this.#leaveAlone(socket, rest);
+    else this.#listen(socket, rest);
+  }
+
+  /** Begins with a TLS hello, or a part of it, that came without being asked to whom. */
+  openTls({ socket, rest }: RelayEnd): void {
+    socket.on('error', this.#onError);
+    this.#intercept(socket, rest);
   }
 
   /** Waits for the first octets, from either end. */
@@ -59,7 +79,7 @@ export class Tunnel {
     let seen = rest;
     let origin: Socket | undefined;
     const decide = (): boolean => {
-      const spoken = sniff(seen);
+      const spoken = this.#recorded ? sniffTls(seen) : sniff(seen);
       if (spoken === 'unclear' && seen.length < MAX_SNIFFED) return false;
       stop();
       origin?.destroy();
@@ -97,7 +117,7 @@ export class Tunnel {
           firstOctets(dialled, (first) => {
             if (seen.length > 0) return;
             stop();
-            relay({ socket, rest: seen }, { ...dialled, rest: first });
+            this.#join({ socket, rest: seen }, { ...dialled, rest: first });
           });
         },
         // The client has not asked for anything yet: its first request will be told.
@@ -116,25 +136,59 @@ export class Tunnel {
       this.#readOn(socket, rest);
       return;
     }
+    if (this.#isRaw(socket, rest, hello)) return;
     socket.unshift(rest);
     const { services, authority, client } = this.setup;
     if (!services.options.http2 || !hello.protocols.includes('h2')) {
-      this.#handshake(socket, false);
+      this.#handshakeHttp(socket, HTTP1);
       return;
     }
     client.onlyHttp2 = !hello.protocols.includes('http/1.1');
     if (client.onlyHttp2) {
       // It would not come back with anything else.
-      this.#handshake(socket, true);
+      this.#handshakeHttp(socket, BOTH);
       return;
     }
     // The client sees what the origin speaks: that of HTTP/1.1 has limits of its own in browsers.
-    const serverName = hello.serverName ?? authority.host;
-    services.spokenBy({ tls: true, ...authority, serverName, http2: true }).then(
-      (spoken) => this.#handshake(socket, spoken === 'h2'),
+    const { host, port, reverse } = authority;
+    const serverName = serverNameOf(authority, hello.serverName);
+    services.spokenBy({ tls: reverse?.tls ?? true, host, port, serverName, http2: true }).then(
+      (spoken) => this.#handshakeHttp(socket, spoken === 'h2' ? BOTH : HTTP1),
       // Why it can't be reached is told by the request's own attempt.
-      () => this.#handshake(socket, true),
+      () => this.#handshakeHttp(socket, BOTH),
     );
+  }
+
+  /** Whether what is in the TLS that begins with this hello is nothing that is read. If so, it has been seen to. */
+  #isRaw(socket: Socket, rest: Buffer, hello: ClientHello): boolean {
+    const { services, authority, client } = this.setup;
+    const { host, port, reverse } = authority;
+    const serverName = hello.serverName ?? host;
+    // In reverse mode the name is this proxy's own.
+    if (reverse !== undefined) return false;
+    const named = { host: serverName.toLowerCase(), port };
+    if (isListed(services.options.ignoreHosts, named)) {
+      this.#leaveAlone(socket, rest);
+      return true;
+    }
+    if (!this.#recorded && !isListed(services.options.tcpHosts, named)) return false;
+    this.#recorded = true;
+    if (hello.serverName !== undefined) client.sni = hello.serverName;
+    // The origin comes first: what it chooses of the client's protocols is what the client is offered.
+    services.dial({ tls: true, host, port, serverName }, hello.protocols).then(
+      (dialled) => {
+        dialled.socket.pause();
+        const unused = () => dialled.socket.destroy();
+        dialled.socket.on('error', unused);
+        socket.unshift(rest);
+        const protocols = dialled.alpn === undefined ? [] : [dialled.alpn];
+        const ready = (secure: Socket) => this.#join({ socket: secure, rest: NOTHING }, dialled);
+        // Later: a socket that is destroyed in the callbacks of its own handshake crashes the process (Node 20).
+        this.#handshake(socket, protocols).then((secure) => setImmediate(() => ready(secure)), unused);
+      },
+      (error: unknown) => this.#undialled({ socket, rest }, error),
+    );
+    return true;
   }
 
   /** Waits for more of a client's hello. */
@@ -159,23 +213,34 @@ export class Tunnel {
     socket.resume();
   }
 
-  #handshake(socket: Socket, http2: boolean): void {
-    const { client, interceptor, authority } = this.setup;
-    // While the origin was asked.
-    if (socket.destroyed) return;
-    interceptor.intercept(socket, authority.host, http2).then(
+  #handshakeHttp(socket: Socket, protocols: readonly string[]): void {
+    this.#handshake(socket, protocols).then(
       (secure) => {
-        client.tls = true;
-        if (typeof secure.servername === 'string' && secure.servername !== '') client.sni = secure.servername;
-        secure.on('error', this.#onError);
         if (secure.alpnProtocol === 'h2') this.#serveHttp2(secure, NOTHING);
+        else if (this.setup.authority.reverse !== undefined) this.#serve(secure, NOTHING);
         else this.#listen(secure, NOTHING);
       },
-      (error: unknown) => {
-        this.#failed(error);
-        socket.destroy();
-      },
+      // It has been told.
+      () => undefined,
     );
+  }
+
+  /** @throws what went wrong, if that was worth it when it has been told */
+  async #handshake(socket: Socket, protocols: readonly string[]): Promise<TLSSocket> {
+    const { client, interceptor, authority } = this.setup;
+    // While the origin was asked.
+    if (socket.destroyed) throw new Error('the client closed the connection before the TLS handshake');
+    try {
+      const secure = await interceptor.intercept(socket, authority.host, protocols);
+      client.tls = true;
+      if (typeof secure.servername === 'string' && secure.servername !== '') client.sni = secure.servername;
+      secure.on('error', this.#onError);
+      return secure;
+    } catch (error) {
+      this.#failed(error);
+      socket.destroy();
+      throw error;
+    }
   }
 
   #serveHttp2(socket: Socket, rest: Buffer): void {
@@ -190,26 +255,71 @@ export class Tunnel {
   #serve(socket: Socket, rest: Buffer): void {
     const { client, services, authority, raw } = this.setup;
     const transport = new Transport(socket, raw);
-    const http = new Http1Client(transport, client, services, authority, () => undefined);
+    // Elsewhere its preface was looked for before.
+    const onHttp2 = ({ rest: begun }: RelayEnd) => this.#serveHttp2(socket, begun);
+    const mayHttp2 = authority.reverse !== undefined && services.options.http2;
+    const http = new Http1Client(
+      transport,
+      client,
+      services,
+      authority,
+      () => undefined,
+      mayHttp2 ? onHttp2 : undefined,
+    );
     this.setup.onClient(http);
     http.begin(rest);
   }
 
-  /** Passes on what is not HTTP. */
-  #pass(socket: Socket, rest: Buffer): void {
-    this.#dial().then(
-      (dialled) => relay({ socket, rest }, { rest: NOTHING, ...dialled }),
-      (error: unknown) => {
-        this.#failed(error);
-        socket.destroy();
-      },
+  /** Passes on what is not HTTP, or is not to be read. */
+  #pass(socket: Socket, rest: Buffer, untouched = false): void {
+    this.#dial(untouched).then(
+      (dialled) => this.#join({ socket, rest }, dialled),
+      (error: unknown) => this.#undialled({ socket, rest }, error),
     );
   }
 
-  #dial(): Promise<Dialled> {
+  /** Passes on what `ignoreHosts` names. */
+  #leaveAlone(socket: Socket, rest: Buffer): void {
+    this.#recorded = false;
+    this.#pass(socket, rest, true);
+  }
+
+  #dial(untouched = false): Promise<DialledRaw> {
     const { client, services, authority } = this.setup;
-    const route: Route = { tls: client.tls, ...authority, serverName: client.sni ?? authority.host };
-    return services.dial(route);
+    const { host, port } = authority;
+    const serverName = serverNameOf(authority, client.sni);
+    return services.dial({ tls: client.tls, host, port, serverName, untouched });
+  }
+
+  /** Lets octets pass between a client and its origin. */
+  #join(end: RelayEnd, dialled: DialledRaw): void {
+    const { client, raw } = this.setup;
+    const origin = { rest: NOTHING, ...dialled };
+    if (this.#recorded) {
+      this.#session(end).begin(origin, dialled.info);
+      return;
+    }
+    client.passthrough = { up: 0, down: 0 };
+    relay({ ...end, raw }, origin, client.passthrough);
+  }
+
+  /** There is no origin to pass octets on to. */
+  #undialled(end: RelayEnd, error: unknown): void {
+    if (this.#recorded) {
+      const [code, cause]: [FlowErrorCode, unknown] =
+        error instanceof OriginFailure ? [error.code, error.cause] : ['INTERNAL', error];
+      this.#session(end).unreachable(code, messageOf(error), cause);
+      return;
+    }
+    this.#failed(error);
+    end.socket.destroy();
+  }
+
+  /** From here on the session tells what goes wrong. */
+  #session(end: RelayEnd): TcpSession {
+    const { services, client, raw } = this.setup;
+    end.socket.off('error', this.#onError);
+    return new TcpSession(services.tcp, client, { ...end, raw });
   }
 
   readonly #onError = (error: Error) => this.#failed(error);
@@ -217,18 +327,13 @@ export class Tunnel {
   #failed(error: unknown): void {
     const { services, client } = this.setup;
     if (isDistrust(error)) return;
-    services.clientError(
-      client,
-      error instanceof Error ? error : new OriginFailure('INTERNAL', messageOf(error)),
-    );
+    services.clientError(client, isError(error) ? error : new OriginFailure('INTERNAL', messageOf(error)));
   }
 }
 
 /** A client that does not know the CA yet tries once, gives up with an alert and comes back: no error of a test's. */
 function isDistrust(error: unknown): boolean {
-  return (
-    error instanceof Error && /alert (?:certificate unknown|unknown ca|bad certificate)/i.test(error.message)
-  );
+  return isError(error) && /alert (?:certificate unknown|unknown ca|bad certificate)/i.test(error.message);
 }
 
 /** Calls back with the first octets from an origin. */

@@ -4,6 +4,7 @@ import tls from 'node:tls';
 import { clearTimeout, setTimeout } from '../clock.js';
 import { messageOf } from '../errors.js';
 import { ReadBuffers } from '../tcp/read-buffers.js';
+import { checkServerIdentity } from '../tls/identity.js';
 import { OriginFailure } from './origins.js';
 
 /** A connection that is ready to use. */
@@ -17,6 +18,8 @@ export interface Dialled {
   rest?: Buffer;
   /** What was agreed on in TLS; absent if nothing was. */
   alpn?: string;
+  /** It leads to the origin itself: a chained proxy in between passes what is said as it is. */
+  tunnelled?: boolean;
 }
 
 /** What is told of a socket as soon as there is one, so that it can be closed at any time. */
@@ -62,6 +65,7 @@ export async function connectTls(
     servername: isAddress ? '' : wishes.serverName,
     ALPNProtocols: [...wishes.alpn],
     rejectUnauthorized: wishes.verify,
+    checkServerIdentity,
     ...(wishes.ca.length === 0 ? {} : { secureContext: contextTrusting(wishes.ca) }),
   });
   await settled(socket, 'secureConnect', wishes.timeout, 'ORIGIN_TLS');
@@ -113,7 +117,8 @@ function settled(
 
 /** When several addresses were tried, Node's error says so in its parts only. */
 function reasonOf(error: Error): string {
-  if (error instanceof AggregateError) return error.errors.map((each) => messageOf(each)).join(', ');
+  const { errors } = error as Partial<AggregateError>;
+  if (Array.isArray(errors)) return errors.map((each) => messageOf(each)).join(', ');
   const { code, reason } = error as Error & { code?: string; reason?: string };
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') {
     return 'the origin does not speak TLS on this port; map its name to http://host:port with the option hosts';

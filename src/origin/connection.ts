@@ -177,11 +177,12 @@ export class OriginConnection implements OriginStream, Idler {
     pin.pinned = this;
   }
 
-  cut(): void {
+  cut(how: 'now' | 'reset' = 'now'): void {
     this.setup.idleWatch.forget(this);
     this.#events = undefined;
     this.#outlet = undefined;
-    this.#transport.destroy();
+    if (how === 'reset') this.#transport.resetWhenWritten();
+    else this.#transport.destroy();
   }
 
   detach(): Detached {

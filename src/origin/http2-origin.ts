@@ -4,7 +4,7 @@ import { clearTimeout, setTimeout } from '../clock.js';
 import type { ServerInfo } from '../flow/types.js';
 import { SESSION_LIMITS, widenWindow } from '../http2/limits.js';
 import { nameOfCode } from '../http2/reset.js';
-import { Pulse } from '../http2/server-session.js';
+import { Pulse, watchFailure } from '../http2/server-session.js';
 import type { Idler, IdleWatch } from '../tcp/idle-watch.js';
 import type { Dialled } from './connect.js';
 import { Http2OriginStream } from './http2-stream.js';
@@ -55,6 +55,9 @@ export class Http2Origin implements Idler {
       createConnection: () => socket,
     });
     widenWindow(this.session);
+    watchFailure(this.session, (error) => {
+      this.#failure ??= new Error(`it broke the rules of HTTP/2: ${error.message}`, { cause: error });
+    });
     this.session.on('error', (error) => {
       this.#failure ??= error;
     });

@@ -1,6 +1,7 @@
 import type { ClientHttp2Stream } from 'node:http2';
 import { constants } from 'node:http2';
 import { nextTick, queueMicrotask } from '../clock.js';
+import { messageOf } from '../errors.js';
 import type { Headers } from '../flow/headers.js';
 import type { ServerInfo } from '../flow/types.js';
 import { ProtocolError } from '../http1/head.js';
@@ -9,7 +10,7 @@ import { receivedFields, requestFields, trailerFields } from '../http2/fields.js
 import { receivedTrailers, responseHead } from '../http2/heads.js';
 import { checkSize } from '../http2/limits.js';
 import { endStream, Http2Outlet, whenTrailersWanted } from '../http2/outlet.js';
-import { nameOfCode, REFUSED_STREAM, resetStream, StreamReset } from '../http2/reset.js';
+import { nameOfCode, REFUSED_STREAM, resetStream, resetWhenWritten, StreamReset } from '../http2/reset.js';
 import type { BodyOutlet } from '../stream/body.js';
 import type { Http2Origin } from './http2-origin.js';
 import type { Detached, OriginEvents, OriginStream, OutgoingRequest, WholeBody, Written } from './stream.js';
@@ -22,6 +23,8 @@ export class Http2OriginStream implements OriginStream {
   #trailers: Headers | undefined;
   #answered = false;
   #headCame = false;
+  /** The body is being read: there is something to pause and resume. */
+  #reading = false;
   #method = '';
   #paused = false;
   /** The response has been told to its end, or that it has none. */
@@ -69,13 +72,13 @@ export class Http2OriginStream implements OriginStream {
 
   pause(): void {
     this.#paused = true;
-    this.#stream?.pause();
+    if (this.#reading) this.#stream?.pause();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#stream?.resume();
+    if (this.#reading) this.#stream?.resume();
     if (this.#readEnded) nextTick(() => this.#tellEnd());
   }
 
@@ -93,13 +96,17 @@ export class Http2OriginStream implements OriginStream {
     this.#stream?.resume();
   }
 
-  cut(): void {
+  cut(how: 'now' | 'reset' = 'now'): void {
     this.#events = undefined;
     const stream = this.#stream;
     if (stream === undefined) return;
-    if (!stream.closed) resetStream(stream, constants.NGHTTP2_CANCEL);
-    // What comes now is for nobody, but has to be read for the stream to end.
-    else stream.resume();
+    if (!stream.closed) {
+      if (how === 'reset') resetWhenWritten(stream, constants.NGHTTP2_CANCEL);
+      else resetStream(stream, constants.NGHTTP2_CANCEL);
+    } else {
+      // What comes now is for nobody, but has to be read for the stream to end.
+      stream.resume();
+    }
   }
 
   /** Nothing of HTTP/2 authenticates a connection. */
@@ -123,7 +130,7 @@ export class Http2OriginStream implements OriginStream {
         waitForTrailers,
       });
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       // A connection that was lost between the decision to use it and now has certainly not seen the request.
       const lost = session.closed || session.destroyed;
       queueMicrotask(() => {
@@ -149,8 +156,8 @@ export class Http2OriginStream implements OriginStream {
     stream.on('response', (_headers: unknown, flags: number, raw: string[]) => {
       this.#answered = true;
       this.#head(raw, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
+      this.#read(stream);
     });
-    stream.on('data', (bytes: Buffer) => this.#data(bytes));
     stream.on('trailers', (_headers: unknown, _flags: number, raw: string[]) => {
       this.#heard(() => {
         this.#trailers = receivedTrailers(raw);
@@ -170,6 +177,13 @@ export class Http2OriginStream implements OriginStream {
       this.#closed = true;
       this.#tellEnd();
     });
+  }
+
+  /** Not before the head has been told: node:http2 puts that off, and what follows in the same read it does not. */
+  #read(stream: ClientHttp2Stream): void {
+    this.#reading = true;
+    if (this.#paused) stream.pause();
+    stream.on('data', (bytes: Buffer) => this.#data(bytes));
   }
 
   /** Tells what is left, then the end, then how the stream was closed; not while paused. */

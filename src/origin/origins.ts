@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { type FlowErrorCode, messageOf } from '../errors.js';
-import { defaultPort, formatAuthority } from '../flow/authority.js';
+import { type Authority, defaultPort, formatAuthority } from '../flow/authority.js';
+import type { ServerInfo } from '../flow/types.js';
 import type { ResolvedOptions } from '../options.js';
 import type { IdleWatch } from '../tcp/idle-watch.js';
 import { connectTcp, connectTls, type Dialled } from './connect.js';
@@ -8,6 +9,7 @@ import { OriginConnection } from './connection.js';
 import { HostMap } from './hosts.js';
 import { Http2Origin } from './http2-origin.js';
 import { Http2Pool } from './http2-pool.js';
+import { type ReadyConnection, ReadyConnections } from './ready.js';
 import type { ConnectionPin, OriginStream } from './stream.js';
 import { UpstreamRoute } from './upstream.js';
 
@@ -20,6 +22,8 @@ export interface Route {
   serverName: string;
   /** A chained proxy must not look into what passes, as it would into plain requests: set for WebSocket handshakes. */
   opaque?: boolean;
+  /** Octets pass as they are: TLS is never spoken, whatever a map of names says. */
+  untouched?: boolean;
   /** The client speaks HTTP/2, or nothing else (`only`): the origin is asked whether it does. */
   http2?: boolean | 'only';
 }
@@ -34,6 +38,11 @@ export class OriginFailure extends Error {
     super(message, options);
     this.name = 'OriginFailure';
   }
+}
+
+/** A connection for a raw tunnel, and what is known of its other end. */
+export interface DialledRaw extends Dialled {
+  info: ServerInfo;
 }
 
 /** Where a route leads once names are mapped and a chained proxy is taken into account. */
@@ -56,6 +65,7 @@ export class Origins {
   readonly #upstream: UpstreamRoute | undefined;
   readonly #idle = new Map<string, OriginConnection[]>();
   readonly #http2 = new Http2Pool();
+  readonly #ready: ReadyConnections;
   readonly #open = new Set<Socket>();
   readonly #ports = new Set<number>();
   #closed = false;
@@ -67,6 +77,7 @@ export class Origins {
     private readonly idleWatch: IdleWatch,
   ) {
     this.hosts = new HostMap(options.hosts);
+    this.#ready = new ReadyConnections(idleWatch);
     this.#upstream = options.upstream === undefined ? undefined : new UpstreamRoute(options.upstream);
   }
 
@@ -110,9 +121,29 @@ export class Origins {
     return (await this.#join(route, hop, key)) === undefined ? 'http/1.1' : 'h2';
   }
 
-  /** A connection for a raw tunnel. @throws OriginFailure */
-  dial(route: Route): Promise<Dialled> {
-    return this.#dial(route, this.#hop(route), { tunnel: true, alpn: HTTP1 });
+  /**
+   * A connection for a raw tunnel.
+   * @param alpn what to offer in TLS
+   * @throws OriginFailure
+   */
+  async dial(route: Route, alpn = HTTP1): Promise<DialledRaw> {
+    const hop = this.#hop(route);
+    const made = this.#ready.take(readyKey(hop), !hop.tls);
+    const dialled = await this.#dial(route, hop, { tunnel: true, alpn, made });
+    const via = hop.upstream && this.#upstream !== undefined ? { via: this.#upstream.name } : {};
+    const { remoteAddress: address = '', remotePort: port = 0 } = dialled.raw;
+    return { ...dialled, info: { address, port, tls: hop.tls, reused: false, ...via } };
+  }
+
+  /**
+   * Connects before it is known what will be spoken. What goes there next uses the connection.
+   * @throws OriginFailure
+   */
+  async prepare({ host, port }: Authority): Promise<ReadyConnection> {
+    const route = { tls: false, host, port, serverName: host };
+    const hop = { ...this.#hop(route), tls: false };
+    const dialled = await this.#dial(route, hop, { tunnel: true, alpn: HTTP1 });
+    return this.#ready.add(readyKey(hop), { ...dialled, tunnelled: true }, this.options.timeouts.idle);
   }
 
   close(): void {
@@ -126,7 +157,7 @@ export class Origins {
   #hop(route: Route): Hop {
     const mapped = this.hosts.find(route.host, route.port);
     const hop: Hop = {
-      tls: mapped?.tls ?? route.tls,
+      tls: route.untouched !== true && (mapped?.tls ?? route.tls),
       host: mapped?.host ?? route.host,
       port: mapped?.port ?? route.port,
       upstream: false,
@@ -156,7 +187,7 @@ export class Origins {
 
   /** An HTTP/1 connection, idle or new. */
   #take(route: Route, hop: Hop, key: string, fresh: boolean): OriginConnection | Promise<OriginStream> {
-    if (!fresh) {
+    if (!fresh && !this.#ready.has(readyKey(hop))) {
       const idle = this.#idle.get(key);
       for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop()) {
         if (connection.idle) {
@@ -172,7 +203,8 @@ export class Origins {
     // A chained proxy reads plain requests itself; others need a tunnel through it.
     const tunnel = hop.tls || route.opaque === true;
     try {
-      return this.#connection(route, hop, key, await this.#dial(route, hop, { tunnel, alpn: HTTP1 }));
+      const made = this.#ready.take(readyKey(hop), false);
+      return this.#connection(route, hop, key, await this.#dial(route, hop, { tunnel, alpn: HTTP1, made }));
     } catch (error) {
       if (!this.#mayHttp2(route, hop) || !isAlpnRefusal(error)) {
         this.#http2.forget(key);
@@ -187,7 +219,8 @@ export class Origins {
 
   #connection(route: Route, hop: Hop, key: string, dialled: Dialled): OriginConnection {
     const via = hop.upstream ? this.#upstream : undefined;
-    const seesRequests = via !== undefined && !hop.tls && route.opaque !== true;
+    const passesUnseen = hop.tls || route.opaque === true || dialled.tunnelled === true;
+    const seesRequests = via !== undefined && !passesUnseen;
     return new OriginConnection(dialled, {
       key,
       tls: hop.tls,
@@ -204,7 +237,9 @@ export class Origins {
   #join(route: Route, hop: Hop, key: string): Promise<Http2Origin | undefined> {
     return this.#http2.join(key, {
       dial: async () => {
-        const dialled = await this.#dial(route, hop, { tunnel: true, alpn: BOTH });
+        // Without TLS node:http2 does the reading, and those that are ready are read here.
+        const made = hop.tls ? this.#ready.take(readyKey(hop), false) : undefined;
+        const dialled = await this.#dial(route, hop, { tunnel: true, alpn: BOTH, made });
         // Whoever speaks HTTP/2 without TLS knows that the origin does (RFC 9113 section 3.3).
         return hop.tls ? dialled : { ...dialled, alpn: 'h2' };
       },
@@ -238,11 +273,14 @@ export class Origins {
     }
   }
 
-  /** @param tunnel whether octets have to get through a chained proxy as they are */
+  /**
+   * @param tunnel whether octets have to get through a chained proxy as they are
+   * @param made a connection that is there already
+   */
   async #dial(
     route: Route,
     hop: Hop,
-    { tunnel, alpn }: { tunnel: boolean; alpn: readonly string[] },
+    { tunnel, alpn, made }: { tunnel: boolean; alpn: readonly string[]; made?: Dialled | undefined },
   ): Promise<Dialled> {
     const { verifyUpstream: verify, upstreamCa: ca } = this.options;
     const { connect: timeout } = this.options.timeouts;
@@ -252,9 +290,10 @@ export class Origins {
       const { host, port } = hop;
       const plainReads = alpn === BOTH && !hop.tls;
       const plain =
-        hop.upstream && this.#upstream !== undefined
+        made ??
+        (hop.upstream && this.#upstream !== undefined
           ? await this.#upstream.connect({ host, port, tunnel, timeout, verify, ca, onSocket, plainReads })
-          : await connectTcp({ host, port, timeout, onSocket, plainReads });
+          : await connectTcp({ host, port, timeout, onSocket, plainReads }));
       if (!hop.tls) return plain;
       return await connectTls(plain, { serverName: route.serverName, verify, ca, timeout, alpn });
     } catch (error) {
@@ -302,6 +341,11 @@ export class Origins {
     }
     idle.push(connection);
   }
+}
+
+/** Connections with the same key lead to the same place, whatever will be spoken. */
+function readyKey({ host, port, upstream }: Hop): string {
+  return `${host}:${port}${upstream ? ' upstream' : ''}`;
 }
 
 /** The origin speaks none of the protocols that it was offered (RFC 7301 section 3.2). */

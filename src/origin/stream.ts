@@ -59,7 +59,8 @@ export interface OriginStream extends BodySource {
   sendWhole(head: OutgoingRequest, body: WholeBody, written: Written): void;
   /** The exchange is over; with `reusable` another one may use the connection. */
   release(reusable: boolean): void;
-  cut(): void;
+  /** Ends it in the middle: `reset` lets go out what was written and ends with RST, `now` (default) drops it. */
+  cut(how?: 'now' | 'reset'): void;
   /** Keeps the connection for the client that `pin` belongs to. */
   pinTo(pin: ConnectionPin): void;
   detach(): Detached;

@@ -15,6 +15,7 @@ export class RelayedBody implements BodyEvents {
   /** Body octets told but not yet part of a write. */
   #unwritten = 0;
   #chunked = false;
+  #ended = false;
   #aborted = false;
   readonly #valve: Valve;
 
@@ -61,6 +62,7 @@ export class RelayedBody implements BodyEvents {
   }
 
   end(lastLine: string | undefined, trailers: Headers | undefined): void {
+    this.#ended = true;
     this.outlet.onDrain = undefined;
     this.taps.onDrain = undefined;
     this.message.transfer.received.end();
@@ -82,7 +84,10 @@ export class RelayedBody implements BodyEvents {
     this.#aborted = true;
     this.outlet.onDrain = undefined;
     this.taps.onDrain = undefined;
-    this.taps.destroy();
+    // What was sent is what was received, as far as it got.
+    this.message.transfer.sent.cut(this.taps.passed());
+    if (this.#ended) this.taps.destroy();
+    else this.taps.cut();
   }
 
   #write(bytes: Buffer, start: number, end: number, octets: number, raw: boolean): void {

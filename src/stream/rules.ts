@@ -6,6 +6,7 @@ import { mediaTypeMatches, mediaTypeOf } from '../flow/message-facts.js';
 import type { ResponseRecord } from '../flow/response.js';
 import type { StreamTransform } from '../flow/types.js';
 import type { ResolvedOptions } from '../options.js';
+import { proxyCloses } from './transforms.js';
 
 /** What a rule says of each side; `undefined` says nothing. */
 export interface StreamRuleSides {
@@ -16,6 +17,7 @@ export interface StreamRuleSides {
 }
 
 interface StreamRule {
+  readonly sides: StreamRuleSides;
   decide(side: 'request' | 'response', flow: FlowRecord): boolean | StreamTransform | undefined;
 }
 
@@ -32,6 +34,7 @@ export class StreamRules {
     };
     const taken = new Set<string>();
     const entry: StreamRule = {
+      sides,
       decide: (side, flow) => {
         const wish = sides[side];
         const message = side === 'request' ? flow.request : flow.response;
@@ -46,6 +49,15 @@ export class StreamRules {
     return () => {
       this.#rules = this.#rules.filter((other) => other !== entry);
     };
+  }
+
+  /** No message comes any more. */
+  close(why: string): void {
+    for (const { sides } of this.#rules) {
+      for (const side of [sides.request, sides.response]) {
+        if (typeof side === 'function') proxyCloses(side, why);
+      }
+    }
   }
 
   /** What the rules say of a message; `undefined` if nothing. A predicate that throws does so through here. */

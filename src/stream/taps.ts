@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { MessageRecord } from '../flow/message.js';
-import type { SideRecord } from '../flow/transfer.js';
+import type { Digest, SideRecord } from '../flow/transfer.js';
 import { ContentDigest } from './digest.js';
 import type { EventTap } from './event-tap.js';
 import { MultipartTap } from './multipart.js';
@@ -22,7 +22,11 @@ export interface TapWishes {
 export class Taps {
   /** Told when a `write` that returned false may go on. */
   onDrain: (() => void) | undefined;
-  readonly #hash: Hash | undefined;
+  #hash: Hash | undefined;
+  /** Octets that went into it. */
+  #octets = 0;
+  /** What came of it. */
+  #digest: Digest | undefined;
   readonly #content: ContentDigest | undefined;
   readonly #multipart: MultipartTap | undefined;
 
@@ -51,7 +55,10 @@ export class Taps {
 
   /** @param bytes valid during the call only. Returns false when the source should wait for `onDrain`. */
   write(bytes: Buffer): boolean {
-    this.#hash?.update(bytes);
+    if (this.#hash !== undefined) {
+      this.#hash.update(bytes);
+      this.#octets += bytes.length;
+    }
     this.events?.write(bytes);
     if (this.#content === undefined && this.#multipart === undefined) return true;
     const kept = Buffer.from(bytes);
@@ -61,12 +68,28 @@ export class Taps {
 
   /** The body ended normally. Returns a promise only if something is still being computed. */
   finish(): Promise<void> | undefined {
-    if (this.#hash !== undefined) this.side.setSha256(this.#hash.digest('hex'));
+    this.side.setSha256(this.passed()?.sha256);
     const events = this.events?.finish();
     if (this.#content === undefined && this.#multipart === undefined) return events;
     return this.#finishSlow(events);
   }
 
+  /** Count and digest of what has passed. Nothing may be written after that. */
+  passed(): Digest | undefined {
+    if (this.#hash !== undefined) {
+      this.#digest = { bytes: this.#octets, sha256: this.#hash.digest('hex') };
+      this.#hash = undefined;
+    }
+    return this.#digest;
+  }
+
+  /** The side will not end normally: what is known of it is about its beginning. */
+  cut(): void {
+    this.side.cut(this.passed());
+    this.destroy();
+  }
+
+  /** Nothing more is of interest. */
   destroy(): void {
     this.#content?.destroy();
     this.#multipart?.destroy();

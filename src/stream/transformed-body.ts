@@ -6,6 +6,7 @@ import { now } from '../flow/transfer.js';
 import type { BodyEnd, BodyEvents, BodyOutlet, BodySource } from './body.js';
 import { PieceQueue } from './piece-queue.js';
 import type { Taps } from './taps.js';
+import { yieldedBytes, yieldsOf } from './transforms.js';
 import { Valve } from './valve.js';
 
 /** A transform yielded more or fewer octets than Content-Length promises. */
@@ -112,10 +113,8 @@ export class TransformedBody implements BodyEvents {
 
   /** The message is aborted: `next()` rejects, and the transform's `return()` is called, not waited for. */
   abort({ code, message, cause }: FlowError): void {
-    const { sent } = this.message.transfer;
-    sent.setSha256(undefined);
-    sent.setDecoded(undefined);
     if (!this.#over) this.#stop(Object.assign(new Error(message, { cause }), { code }));
+    this.taps.sent.cut();
   }
 
   #stop(error: unknown): void {
@@ -123,8 +122,9 @@ export class TransformedBody implements BodyEvents {
     this.outlet.onDrain = undefined;
     this.#abort.abort(error);
     this.#queue.fail(error);
-    this.taps.received.destroy();
-    this.taps.sent.destroy();
+    if (this.#sourceEnd === undefined) this.taps.received.cut();
+    else this.taps.received.destroy();
+    this.taps.sent.cut();
     this.#drained?.();
     const iterator = this.#iterator;
     // What it throws now has no message to fail any more; the flow's error is the cause of it all.
@@ -136,18 +136,14 @@ export class TransformedBody implements BodyEvents {
   async #pump(
     transform: (pieces: AsyncIterable<Buffer>) => AsyncIterable<Uint8Array | string>,
   ): Promise<void> {
-    const output = transform(this.#queue);
-    if (typeof output?.[Symbol.asyncIterator] !== 'function') {
-      throw new TypeError('a transform must return an async iterable; is it an async function* ?');
-    }
-    const iterator = output[Symbol.asyncIterator]();
+    const iterator = yieldsOf(transform(this.#queue));
     this.#iterator = iterator;
     let yielded = 0;
     for (;;) {
       const result = await this.#next(iterator);
       if (this.#over) return;
       if (result.done === true) break;
-      const bytes = toBytes(result.value);
+      const bytes = yieldedBytes(result.value);
       if (bytes.length === 0) continue;
       yielded += bytes.length;
       if (this.length !== undefined && yielded > this.length) throw this.#lengthBroken(`${yielded} or more`);
@@ -203,10 +199,4 @@ export class TransformedBody implements BodyEvents {
       `the transform is declared with keepsLength but yielded ${yielded} octets of ${this.length}`,
     );
   }
-}
-
-function toBytes(value: Uint8Array | string): Buffer {
-  if (typeof value === 'string') return Buffer.from(value);
-  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  throw new TypeError(`a transform must yield Uint8Array or string, not ${typeof value}`);
 }

@@ -3,9 +3,11 @@ import { contentDecoders, contentEncoders } from '../flow/content.js';
 import type { StreamTransform } from '../flow/types.js';
 
 const KEEPS_LENGTH = Symbol.for('sluice.keepsLength');
+const PROXY_CLOSES = Symbol.for('sluice.proxyCloses');
 
 interface Marked {
   [KEEPS_LENGTH]?: boolean;
+  [PROXY_CLOSES]?(why: string): void;
 }
 
 /**
@@ -18,12 +20,44 @@ interface Marked {
 export function keepsLength(transform: StreamTransform): StreamTransform {
   const marked: StreamTransform & Marked = (pieces, context) => transform(pieces, context);
   marked[KEEPS_LENGTH] = true;
-  return marked;
+  return alsoTold(marked, transform);
 }
 
 /** Whether a transform was declared with {@link keepsLength}. */
 export function isLengthKept(transform: StreamTransform & Marked): boolean {
   return transform[KEEPS_LENGTH] === true;
+}
+
+/** Has a transform told when the proxy that it is in a rule of is closed: no message comes any more. */
+export function whenProxyCloses(transform: StreamTransform & Marked, tell: (why: string) => void): void {
+  transform[PROXY_CLOSES] = tell;
+}
+
+/** The proxy is closed. */
+export function proxyCloses(transform: StreamTransform & Marked, why: string): void {
+  transform[PROXY_CLOSES]?.(why);
+}
+
+/** Tells `inner` what `outer` is told. */
+function alsoTold(outer: StreamTransform, inner: StreamTransform): StreamTransform {
+  whenProxyCloses(outer, (why) => proxyCloses(inner, why));
+  return outer;
+}
+
+/** What a transform yielded. @throws TypeError if it is neither octets nor text */
+export function yieldedBytes(value: Uint8Array | string): Buffer {
+  if (typeof value === 'string') return Buffer.from(value);
+  if (Buffer.isBuffer(value)) return value;
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  throw new TypeError(`a transform must yield Uint8Array or string, not ${typeof value}`);
+}
+
+/** What a transform returned. @throws TypeError if it is not what its pieces can be taken from */
+export function yieldsOf(
+  output: AsyncIterable<Uint8Array | string> | undefined,
+): AsyncIterator<Uint8Array | string> {
+  if (typeof output?.[Symbol.asyncIterator] === 'function') return output[Symbol.asyncIterator]();
+  throw new TypeError('a transform must return an async iterable; is it an async function* ?');
 }
 
 /**
@@ -33,13 +67,14 @@ export function isLengthKept(transform: StreamTransform & Marked): boolean {
  * @throws SluiceError BAD_BODY, as the message's error, for a coding that this Node does not know
  */
 export function decoded(transform: StreamTransform): StreamTransform {
-  return (pieces, context) => {
+  const seeing: StreamTransform = (pieces, context) => {
     const encoding = context.message.headers.get('content-encoding');
     // Encoders are made first: they throw for a coding that is not known.
     const encoders = contentEncoders(encoding);
     const content = through(pieces, contentDecoders(encoding) ?? []);
     return through(transform(content as AsyncIterable<Buffer>, context), encoders);
   };
+  return alsoTold(seeing, transform);
 }
 
 /** Leads octets through node streams. */

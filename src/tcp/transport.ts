@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { queueMicrotask } from '../clock.js';
+import { clearTimeout, queueMicrotask, setTimeout } from '../clock.js';
 import type { Written } from '../stream/body.js';
 import { LastWords } from './last-words.js';
 import type { ReadBuffers } from './read-buffers.js';
@@ -18,6 +18,8 @@ export interface TransportEvents {
 }
 
 const NOOP = () => undefined;
+/** How long a peer may take for what was written before its connection is reset, in milliseconds. */
+const LINGER = 2000;
 
 /**
  * A connection, plain or TLS, with the few operations that codecs need. It keeps hold of the raw socket below TLS,
@@ -31,6 +33,8 @@ export class Transport {
   #buffers: ReadBuffers | undefined;
   #closed = false;
   #lastWords: LastWords | undefined;
+  /** What comes is of no interest any more, and must not end it otherwise. */
+  #resetting = false;
 
   /** @param raw the TCP socket below `socket`, if that is a TLS one */
   constructor(socket: Socket, raw: Socket = socket, buffers?: ReadBuffers) {
@@ -124,6 +128,15 @@ export class Transport {
     this.socket.destroy();
   }
 
+  /** Closes with RST once what was written has gone out, or the peer has not taken it for two seconds. */
+  resetWhenWritten(): void {
+    if (this.closed) return;
+    this.#resetting = true;
+    const timer = setTimeout(() => this.reset(), LINGER);
+    this.socket.once('close', () => clearTimeout(timer));
+    this.write('', () => this.reset());
+  }
+
   /** Gives the connection up: nothing is told any more. */
   detach(): { socket: Socket; buffers?: ReadBuffers } {
     this.#events = undefined;
@@ -140,11 +153,11 @@ export class Transport {
 
   readonly #onData = (bytes: Buffer) => {
     this.#lastWords?.heard();
-    this.#events?.data(bytes);
+    if (!this.#resetting) this.#events?.data(bytes);
   };
   readonly #onEnd = () => {
     // Behind a reset there is an end of file that is none.
-    if (this.#lastWords?.error === undefined) this.#events?.end();
+    if (this.#lastWords?.error === undefined && !this.#resetting) this.#events?.end();
   };
   readonly #onDrain = () => this.#events?.drain();
   readonly #onError = (error: Error) => {

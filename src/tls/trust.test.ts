@@ -11,6 +11,7 @@ import tls from 'node:tls';
 import { promisify } from 'node:util';
 import { expect } from 'expect';
 import { type CertificateAuthority, loadCa, processCa } from './ca.js';
+import { checkServerIdentity } from './identity.js';
 import { caPem, validity } from './testing/pems.js';
 import { makeRoot } from './x509.js';
 
@@ -53,7 +54,8 @@ async function serve(ca: CertificateAuthority, withoutSni = '127.0.0.1', maxVers
 /** A handshake that expects a certificate for `host`. */
 async function greet(port: number, host: string, trusted: string) {
   const socket = net.connect(port, '127.0.0.1');
-  const client = tls.connect({ socket, host, servername: net.isIP(host) ? '' : host, ca: trusted });
+  const servername = net.isIP(host) ? '' : host;
+  const client = tls.connect({ socket, host, servername, ca: trusted, checkServerIdentity });
   try {
     await once(client, 'secureConnect');
     const sent = client.getPeerCertificate(true);
@@ -140,20 +142,20 @@ describe('openssl', { skip: withoutOpenssl }, () => {
       saved('l.pem', processCa().credentialsFor('app.test').cert),
     );
     const root = openssl('x509', '-noout', '-text', '-in', saved('r.pem', processCa().cert));
-    const after = (text: string, title: RegExp) =>
+    const following = (text: string, title: RegExp) =>
       new RegExp(`${title.source}:?\\s*\\n\\s*(.*)`).exec(text)?.[1]?.trim();
     expect(leaf).toContain('Version: 3 (0x2)');
     expect(leaf).toContain('Signature Algorithm: ecdsa-with-SHA256');
-    expect(after(leaf, /Basic Constraints: critical/)).toBe('CA:FALSE');
-    expect(after(leaf, /X509v3 Key Usage: critical/)).toBe('Digital Signature');
-    expect(after(leaf, /Extended Key Usage/)).toBe('TLS Web Server Authentication');
-    expect(after(leaf, /Subject Alternative Name/)).toBe('DNS:app.test');
-    expect(after(root, /Basic Constraints: critical/)).toBe('CA:TRUE, pathlen:0');
-    expect(after(root, /X509v3 Key Usage: critical/)).toBe('Certificate Sign, CRL Sign');
-    const keyId = after(root, /Subject Key Identifier/);
+    expect(following(leaf, /Basic Constraints: critical/)).toBe('CA:FALSE');
+    expect(following(leaf, /X509v3 Key Usage: critical/)).toBe('Digital Signature');
+    expect(following(leaf, /Extended Key Usage/)).toBe('TLS Web Server Authentication');
+    expect(following(leaf, /Subject Alternative Name/)).toBe('DNS:app.test');
+    expect(following(root, /Basic Constraints: critical/)).toBe('CA:TRUE, pathlen:0');
+    expect(following(root, /X509v3 Key Usage: critical/)).toBe('Certificate Sign, CRL Sign');
+    const keyId = following(root, /Subject Key Identifier/);
     expect(keyId).toMatch(/^([0-9A-F]{2}:){19}[0-9A-F]{2}$/);
-    expect(after(leaf, /Authority Key Identifier/)?.replace('keyid:', '')).toBe(keyId);
-    expect(after(leaf, /Subject Key Identifier/)).not.toBe(keyId);
+    expect(following(leaf, /Authority Key Identifier/)?.replace('keyid:', '')).toBe(keyId);
+    expect(following(leaf, /Subject Key Identifier/)).not.toBe(keyId);
   });
 
   it('computes the same SPKI hash', () => {

@@ -3,12 +3,20 @@ import tls from 'node:tls';
 import { RawPeer } from '../../testing/raw-peer.js';
 import type { Stage } from '../../testing/with-proxy.js';
 import { loadCa } from '../../tls/ca.js';
+import { checkServerIdentity } from '../../tls/identity.js';
 import { caPem } from '../../tls/testing/pems.js';
 
-/** A CONNECT tunnel through the proxy, answered already. */
-export async function openTunnel({ client }: Stage, authority: string): Promise<RawPeer> {
+/**
+ * A CONNECT tunnel through the proxy, answered already.
+ * @param early what comes with CONNECT, so that there is no silence in which the origin is asked to begin
+ */
+export async function openTunnel(
+  { client }: Stage,
+  authority: string,
+  early: string | Uint8Array = '',
+): Promise<RawPeer> {
   const peer = await client();
-  await peer.send(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`);
+  await peer.send(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`, early);
   const answer = await peer.head();
   if (!answer.startsWith('HTTP/1.1 200 ')) throw new Error(`CONNECT was answered ${answer}`);
   return peer;
@@ -17,7 +25,7 @@ export async function openTunnel({ client }: Stage, authority: string): Promise<
 /** Speaks TLS over a connection, trusting `ca`. Rejects when the handshake fails. */
 export function secured(peer: RawPeer, options: tls.ConnectionOptions): Promise<RawPeer> {
   return new Promise((resolve, reject) => {
-    const socket = tls.connect({ ...options, socket: peer.socket });
+    const socket = tls.connect({ checkServerIdentity, ...options, socket: peer.socket });
     socket.once('error', reject);
     socket.once('secureConnect', () => {
       socket.off('error', reject);
@@ -45,10 +53,10 @@ export class TlsOrigin {
   /** The names that were asked for. */
   readonly names: unknown[] = [];
 
-  private constructor(name: string) {
+  private constructor(name: string, options: tls.TlsOptions) {
     const ca = loadCa(caPem());
     this.ca = ca.cert;
-    this.#server = tls.createServer(ca.credentialsFor(name), (socket) => {
+    this.#server = tls.createServer({ ...ca.credentialsFor(name), ...options }, (socket) => {
       this.#sockets.add(socket);
       this.names.push(socket.servername);
       const peer = new RawPeer('TLS origin', socket);
@@ -60,8 +68,8 @@ export class TlsOrigin {
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy());
   }
 
-  static listen(name: string): Promise<TlsOrigin> {
-    const origin = new TlsOrigin(name);
+  static listen(name: string, options: tls.TlsOptions = {}): Promise<TlsOrigin> {
+    const origin = new TlsOrigin(name, options);
     const server = origin.#server;
     return new Promise((resolve) => {
       server.listen(0, '127.0.0.1', () => {

@@ -1,0 +1,93 @@
+/** Load by programs that nobody here wrote: curl for bodies, wrk for many requests. */
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import type { Subject } from '../subjects.js';
+
+const run = promisify(execFile);
+
+/** Where a request goes. */
+export interface Target {
+  /** The origin's port. */
+  port: number;
+  secure: boolean;
+  path: string;
+}
+
+/** What curl is told so that a request goes through `subject`. */
+function through(subject: Subject, { port, secure, path }: Target): string[] {
+  const scheme = secure ? 'https' : 'http';
+  const insecure = secure ? ['-k'] : [];
+  if (subject.kind === 'proxy') {
+    return [...insecure, '-x', `http://127.0.0.1:${subject.port}`, `${scheme}://localhost:${port}${path}`];
+  }
+  return [
+    ...insecure,
+    '--connect-to',
+    `::127.0.0.1:${subject.port}`,
+    `${scheme}://localhost:${subject.port}${path}`,
+  ];
+}
+
+/** Seconds of a download. @throws unless `octets` came */
+export async function curlDown(subject: Subject, target: Target, octets: number): Promise<number> {
+  const asked = [
+    '-s',
+    '-S',
+    '--http1.1',
+    '--noproxy',
+    '',
+    '-o',
+    '/dev/null',
+    '-w',
+    '%{http_code} %{size_download} %{time_total}',
+  ];
+  const { stdout } = await run('curl', [...asked, ...through(subject, target)]);
+  const [status, size, time] = stdout.split(' ');
+  if (status !== '200' || Number(size) !== octets) throw new Error(`${subject.name}: ${stdout}`);
+  return Number(time);
+}
+
+/** Seconds of an upload of a file. @throws unless it was answered with 200 */
+export async function curlUp(
+  subject: Subject,
+  target: Target,
+  file: string,
+  octets: number,
+): Promise<number> {
+  const asked = [
+    '-s',
+    '-S',
+    '--http1.1',
+    '--noproxy',
+    '',
+    '-o',
+    '/dev/null',
+    '-w',
+    '%{http_code} %{size_upload} %{time_total}',
+  ];
+  const upload = ['-X', 'POST', '-T', file, '-H', 'Expect:'];
+  const { stdout } = await run('curl', [...asked, ...upload, ...through(subject, target)]);
+  const [status, size, time] = stdout.split(' ');
+  if (status !== '200' || Number(size) !== octets) throw new Error(`${subject.name}: ${stdout}`);
+  return Number(time);
+}
+
+/** Requests per second by wrk, with one thread. @throws if any was not answered with 200 */
+export async function wrk(
+  subject: Subject,
+  { port, path: asked }: Target,
+  { connections, seconds, folder }: { connections: number; seconds: number; folder: string },
+): Promise<number> {
+  const form = subject.kind === 'proxy' ? `http://127.0.0.1:${port}${asked}` : asked;
+  const lua = path.join(folder, 'request.lua');
+  // wrk knows of no proxies, but what it sends can be said.
+  writeFileSync(lua, `wrk.path = "${form}"\nwrk.headers["Host"] = "127.0.0.1:${port}"\n`);
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', lua, `http://127.0.0.1:${subject.port}`];
+  const { stdout } = await run('wrk', args);
+  const rate = /Requests\/sec: +([\d.]+)/.exec(stdout)?.[1];
+  const refused = /Non-2xx or 3xx responses: .*|Socket errors: .*/.exec(stdout)?.[0];
+  if (rate === undefined || refused !== undefined) throw new Error(`${subject.name}: ${refused ?? stdout}`);
+  return Number(rate);
+}

@@ -1,0 +1,2 @@
+/** See browser.mjs. */
+export function findChromium(say?: (line: string) => void): Promise<string>;

@@ -1,0 +1,5 @@
+const { slice } = require('sluice/faults');
+const { setupProxy } = require('sluice/jest');
+const { suite } = require('./suite.cjs');
+
+suite({ setupProxy, slice });

@@ -1,0 +1,92 @@
+import { SluiceError } from '../errors.js';
+import type { StreamTransform } from '../flow/types.js';
+import type { Size } from '../size.js';
+import { FaultReset } from '../stream/fault-reset.js';
+import { keepsLength, whenProxyCloses } from '../stream/transforms.js';
+import { readSize } from './arguments.js';
+import { passUntil } from './offset.js';
+import { unlessAborted } from './waiting.js';
+
+/** A transform that holds a message at an offset, and what lets it go on. */
+export interface Hold extends StreamTransform {
+  /**
+   * Resolves when the octets before the offset have been handed on, also if the message may go on already. Rejects with
+   * SluiceError WAIT_ENDED if they never will be: the body was shorter, its flow failed, or the proxy was closed. It may
+   * be left alone: nobody is told of a rejection that is not looked at.
+   */
+  readonly reached: Promise<void>;
+  /** Lets the rest pass. Called before, the message will not be held. */
+  release(): void;
+  /** Resets the connections, as `resetAfter` does, once the offset is reached. */
+  reset(): void;
+}
+
+/**
+ * Holds a message after `size` octets until the test says how it goes on, so that what a page shows half-way can be
+ * looked at. What comes after is not read meanwhile, so that the sender is stopped, too. Of `release()` and `reset()`
+ * the first call decides. A body of exactly `size` octets is held before its end. Content-Length stays.
+ *
+ * A hold is for one message, the first that comes to it: later ones pass untouched, among them what a page sends again
+ * after a `reset()`.
+ *
+ * @param size octets, or digits with `k`, `m` or `g`
+ * @throws SluiceError BAD_OPTION
+ * @example
+ * const h = hold('1m');
+ * proxy.stream('**' + '/upload', { request: h });
+ * await page.getByRole('button', { name: 'Upload' }).click();
+ * await h.reached;
+ * await expect(page.getByRole('progressbar')).toBeVisible();
+ * h.release();
+ */
+export function hold(size: Size): Hold {
+  const octets = readSize('hold', size);
+  let taken = false;
+  let decide: (what: 'release' | 'reset') => void = () => undefined;
+  const decision = new Promise<'release' | 'reset'>((resolve) => {
+    decide = resolve;
+  });
+  let reach = () => {};
+  let miss: (why: string, cause?: unknown) => void = () => undefined;
+  const reached = new Promise<void>((resolve, reject) => {
+    reach = resolve;
+    miss = (why, cause) => reject(new SluiceError('WAIT_ENDED', `hold: ${why}`, { cause }));
+  });
+  reached.catch(() => undefined);
+
+  const transform = keepsLength((pieces, { signal }) => {
+    if (taken) return pieces;
+    taken = true;
+    return held(pieces, signal);
+  });
+
+  async function* held(pieces: AsyncIterable<Buffer>, signal: AbortSignal): AsyncGenerator<Buffer> {
+    let passed = 0;
+    const failed = () => miss(`its message failed after ${passed} of ${octets} bytes`, signal.reason);
+    signal.addEventListener('abort', failed, { once: true });
+    try {
+      const passing = passUntil(pieces, octets, async (): Promise<'go on'> => {
+        reach();
+        if ((await unlessAborted(decision, signal)) === 'release') return 'go on';
+        throw new FaultReset(`hold: the connections were reset on purpose after ${octets} bytes`);
+      });
+      for await (const piece of passing) {
+        passed += piece.length;
+        yield piece;
+      }
+    } catch (error) {
+      miss(`its message failed after ${passed} of ${octets} bytes`, error);
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', failed);
+      miss(`its body ended after ${passed} of ${octets} bytes`);
+    }
+  }
+
+  whenProxyCloses(transform, (why) => miss(`${why} before its message came to ${octets} bytes`));
+  return Object.assign(transform, {
+    reached,
+    release: () => decide('release'),
+    reset: () => decide('reset'),
+  });
+}
