@@ -15,6 +15,8 @@ export default {
   transformIgnorePatterns: ['/node_modules/(?!get-port/)'],
   cacheDirectory: 'node_modules/.cache/jest',
   maxWorkers: Math.min(4, Math.max(2, availableParallelism())),
+  // They grow with each file, since Node keeps what it compiled.
+  workerIdleMemoryLimit: '1GB',
   // One that hangs says what it waits for after 30 s.
   testTimeout: 120_000,
 };

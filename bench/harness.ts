@@ -103,6 +103,15 @@ export function end({ child }: Listening): void {
   else child.kill();
 }
 
+/** Ends a process and waits until it has. */
+export async function ended(listening: Listening): Promise<void> {
+  const { child } = listening;
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  end(listening);
+  await exit;
+}
+
 /** Ends whatever still runs. */
 export function endAll(): void {
   for (const child of children) end({ child, port: 0 });

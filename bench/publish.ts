@@ -2,8 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { plot } from './plot.js';
-import { figure, type Scenario, table } from './results.js';
-import type { Run } from './run.js';
+import { figure, type Run, type Scenario, table } from './results.js';
 
 const PAGE = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
 const PICTURES = fileURLToPath(new URL('../docs/performance', import.meta.url));
@@ -23,7 +22,7 @@ export function publish({ date, machine, versions, rounds, scenarios, judged }: 
   const text = [
     `${date}, ${machine}; ${Object.entries(versions)
       .map((pair) => pair.join(' '))
-      .join(', ')}. Medians of ${rounds} rounds.`,
+      .join(', ')}. Medians of ${rounds} rounds, of start-up more, of memory fewer.`,
     grid([
       ['target', 'measured', 'wanted', ''],
       ...judged.map(({ what, measured, wanted, met }) => [

@@ -18,7 +18,7 @@ export interface Target {
 }
 
 export interface Scenario {
-  /** What arguments choose it by. */
+  /** What its picture is named by. */
   id: string;
   title: string;
   unit: string;
@@ -37,6 +37,19 @@ export interface Judged {
   measured: number;
   wanted: string;
   met: boolean;
+}
+
+/** Everything about a run. */
+export interface Run {
+  /** As in 2026-01-31. */
+  date: string;
+  /** One line. */
+  machine: string;
+  /** Of programs and packages, by name. */
+  versions: Record<string, string>;
+  rounds: number;
+  scenarios: Scenario[];
+  judged: Judged[];
 }
 
 /** By how much `row` is better than `other`: 2 is twice as good, whatever the unit. */

@@ -31,6 +31,7 @@ test('waiting that outlives its test', async ({}, testInfo) => {
 
   const never = run.of('waits for a flow that never comes');
   expect(never.status).toBe('timedOut');
+  expect(never.errors.join('\n').match(/the test ended while this was waiting/g)).toHaveLength(1);
   expect(never.errors.join('\n')).toMatch(
     /waitForFlow\("\*\*\/never"\): the test ended while this was waiting\s+Recorded flows, nearest first:\s+- GET https:\/\/app\.test\/ → 200/,
   );

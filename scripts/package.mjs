@@ -4,6 +4,7 @@
 // package.json names, in the versions of this repository. A .mts file there is also a .cts file: the text of both.
 import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -107,12 +108,14 @@ async function tryOut(name) {
   const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
   await run('npm', ['install', ...flags], { cwd: folder });
   await run('npm', ['test'], { cwd: folder, env: { ORIGIN: origin.url } });
-  if (!readdirSync(folder).includes('types.mts')) return;
-  for (const [way, tsconfig] of Object.entries(TSCONFIGS)) {
+  const isTyped = readdirSync(folder).includes('types.mts');
+  for (const [way, tsconfig] of isTyped ? Object.entries(TSCONFIGS) : []) {
     writeJson(path.join(folder, `tsconfig.${way}.json`), tsconfig);
     const compiler = path.resolve('node_modules/typescript/bin/tsc');
     await run(process.execPath, [compiler, '-p', `tsconfig.${way}.json`], { cwd: folder });
   }
+  // Thousands of files: at the end nothing else would go on meanwhile.
+  await rm(folder, { recursive: true });
 }
 
 /** Builds and packs. @returns where it is, the paths in it, and how large it is in kB */

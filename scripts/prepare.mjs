@@ -1,4 +1,4 @@
-// What the browser runs have in common: a build that is not older than the sources, and commands with a result.
+// What the other scripts have in common: a build that is not older than the sources, and commands with a result.
 import { spawn } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';

@@ -65,6 +65,8 @@ export function writeSamples() {
     written.push({ file, kind, page, line });
   }
   writeFileSync(path.join(FOLDER, 'tsconfig.json'), JSON.stringify(TSCONFIG, null, 2));
+  // Without one of its own Jest would go on to look above, and find that of the unit tests.
+  writeFileSync(path.join(FOLDER, 'jest.config.cjs'), 'module.exports = {};\n');
   return written;
 }
 

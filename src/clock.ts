@@ -33,5 +33,5 @@ export const queueMicrotask: typeof globalThis.queueMicrotask = globalThis.queue
 /** Milliseconds that no change of the system's time moves. */
 export const performance = { timeOrigin: nodes.timeOrigin, now: nodes.now.bind(nodes) };
 
-/** Milliseconds since the epoch. */
-export const now: () => number = Date.now.bind(Date);
+/** Milliseconds since the epoch, as the system's clock has them: for dates. What is recorded has `now` of flow/transfer.ts. */
+export const systemTime: () => number = Date.now.bind(Date);

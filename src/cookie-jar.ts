@@ -4,6 +4,8 @@ import { readSetCookie } from './flow/cookies.js';
 
 /** RFC 6265 section 6.1 asks for as many at least. */
 const MOST = 3000;
+/** Octets of a cookie's name and value. Browsers take no longer ones either (RFC 6265 section 6.1 asks for as many). */
+const LONGEST = 4096;
 
 interface Stored {
   name: string;
@@ -36,7 +38,8 @@ export class CookieJar {
     const target = new URL(url);
     const { host, port } = endpointOf(target);
     const domain = given.replace(/^\./, '').toLowerCase();
-    if (name === '' || (domain !== '' && !domainMatches(host, domain))) return;
+    if (name === '' || name.length + value.length > LONGEST) return;
+    if (domain !== '' && !domainMatches(host, domain)) return;
     const cookie: Stored = {
       name,
       value,
@@ -47,7 +50,8 @@ export class CookieJar {
       secure,
       expires: expires ?? Number.POSITIVE_INFINITY,
     };
-    const key = [cookie.domain, port, cookie.path, name].join(' ');
+    // The one character that is in none of them.
+    const key = [cookie.domain, port, cookie.path, name].join(';');
     if (cookie.expires <= now) this.#cookies.delete(key);
     else this.#cookies.set(key, cookie);
     const [oldest] = this.#cookies.keys();

@@ -133,7 +133,8 @@ export function messageOf(thrown: unknown): string {
   try {
     return String(isError(thrown) ? thrown.message : thrown);
   } catch {
-    return Object.prototype.toString.call(thrown);
+    // Asking it what it is may throw as well: it may be a Proxy.
+    return `[${typeof thrown}]`;
   }
 }
 

@@ -8,6 +8,6 @@ export { type Corruption, corrupt } from './faults/corrupt.js';
 export { type Hold, hold } from './faults/hold.js';
 export { latency } from './faults/latency.js';
 export { cutAfter, resetAfter, stallAfter } from './faults/offset.js';
-export { slice } from './faults/recut.js';
+export { slice } from './faults/slice.js';
 export { tee } from './faults/tee.js';
 export { throttle } from './faults/throttle.js';

@@ -2,14 +2,15 @@
  * The waits that a proxy offers: for flows, for messages of WebSockets, for server-sent events, for quiet.
  * @module
  */
-import { now, setTimeout } from './clock.js';
+import { performance, setTimeout } from './clock.js';
 import { SluiceError } from './errors.js';
 import { describeClosing, listMessages } from './flow/describe-message.js';
 import type { EventSearch } from './flow/events.js';
 import type { FlowRecord } from './flow/flow.js';
 import { FlowList } from './flow/flow-list.js';
 import { compileFlowMatch, type FlowMatch } from './flow/match.js';
-import type { EventWait, HttpFlow, MessageWait, ServerSentEvent, WebSocketMessage } from './flow/types.js';
+import type { EventWait, MessageWait, ServerSentEvent, WebSocketMessage } from './flow/payload-types.js';
+import type { HttpFlow } from './flow/types.js';
 import { isHeld, type MessageGoal } from './flow/websocket-match.js';
 import { failureOf, nearestMisses } from './seen.js';
 import { type Wait, type WaitGoal, type Waits, withStackOf } from './waits.js';
@@ -146,14 +147,14 @@ export class FlowWaits {
   async idle(quiet: number, timeout: number = this.waits.defaultTimeout): Promise<void> {
     const { flows, inFlight } = this.scene;
     const asked = new Error();
-    const deadline = now() + timeout;
+    const deadline = performance.now() + timeout;
     for (;;) {
-      await this.#until(() => inFlight.size === 0, deadline - now(), 'idle()', asked);
+      await this.#until(() => inFlight.size === 0, deadline - performance.now(), 'idle()', asked);
       const began = this.scene.lastId();
-      const left = deadline - now();
+      const left = deadline - performance.now();
       await new Promise((resolve) => setTimeout(resolve, Math.min(quiet, left)));
       if (quiet <= left && this.scene.lastId() === began && inFlight.size === 0) return;
-      if (now() < deadline) continue;
+      if (performance.now() < deadline) continue;
       const why = `idle(): not quiet for ${quiet} ms within ${timeout} ms`;
       throw late(`${why}\n\n${nearestMisses(undefined, flows)}`, asked);
     }

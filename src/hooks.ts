@@ -1,6 +1,8 @@
+import { types } from 'node:util';
 import { SluiceError, shown } from './errors.js';
+import type { WebSocketMessage } from './flow/payload-types.js';
 import type { TcpFlow, TcpMessage } from './flow/tcp-types.js';
-import type { AnsweredFlow, ClientInfo, HttpFlow, WebSocketFlow, WebSocketMessage } from './flow/types.js';
+import type { AnsweredFlow, ClientInfo, HttpFlow, WebSocketFlow } from './flow/types.js';
 import { nearest } from './nearest.js';
 
 /** Addons' hooks: mitmproxy's, in camel case. Each may be asynchronous; the message waits for it. */
@@ -110,18 +112,52 @@ export class HookTable {
   run<H extends keyof Hooks>(hook: H, ...args: Parameters<Hooks[H]>): Promise<void> | undefined {
     const handlers = this.#handlers.get(hook);
     if (handlers === undefined || handlers.length === 0) return undefined;
-    for (const [i, handler] of handlers.entries()) {
-      const running: unknown = handler.run(...args);
-      // A handler that happens to return something else, as `() => list.push(flow)` does, is none to wait for.
-      if (isThenable(running)) return this.#rest(running, handlers.slice(i + 1), args);
+    try {
+      for (const [i, handler] of handlers.entries()) {
+        const running: unknown = handler.run(...args);
+        // A handler that happens to return something else, as `() => list.push(flow)` does, is none to wait for.
+        if (isThenable(running)) return this.#rest(hook, running, handlers.slice(i + 1), args);
+      }
+    } catch (thrown) {
+      throw asOf(hook, thrown);
     }
     return undefined;
   }
 
-  async #rest(running: PromiseLike<unknown>, handlers: { run: Handler }[], args: unknown[]): Promise<void> {
-    await running;
-    for (const handler of handlers) await handler.run(...args);
+  async #rest(
+    hook: keyof Hooks,
+    running: PromiseLike<unknown>,
+    handlers: { run: Handler }[],
+    args: unknown[],
+  ): Promise<void> {
+    try {
+      await running;
+      for (const handler of handlers) await handler.run(...args);
+    } catch (thrown) {
+      throw asOf(hook, thrown);
+    }
   }
+}
+
+/** This file, as frames name it. */
+const HERE = /(?:\(|at )([^()]+):\d+:\d+\)?$/.exec(new Error().stack?.split('\n')[1] ?? '')?.[1];
+/** Frames that say nothing of a handler. */
+const INTERNAL = /\bnode:internal\//;
+
+/** The same error; in place of the frames that called the handler, its stack names the hook. */
+function asOf(hook: keyof Hooks, thrown: unknown): unknown {
+  if (HERE === undefined || !types.isNativeError(thrown)) return thrown;
+  try {
+    const lines = String(thrown.stack).split('\n');
+    let end = lines.findIndex((line) => line.startsWith('    at ') && line.includes(`${HERE}:`));
+    if (end === -1) return thrown;
+    while (INTERNAL.test(lines[end - 1] ?? '')) end--;
+    Reflect.set(thrown, 'stack', [...lines.slice(0, end), `    at the ${hook} hook (sluice)`].join('\n'));
+  } catch {
+    // What is thrown may be anything, even something that can't be asked for its stack.
+    return thrown;
+  }
+  return thrown;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

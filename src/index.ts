@@ -12,6 +12,7 @@ export {
 } from './errors.js';
 export { FlowList } from './flow/flow-list.js';
 export type { FlowMatch, FlowQuery, StreamMatch } from './flow/match.js';
+export type * from './flow/payload-types.js';
 export type * from './flow/tcp-types.js';
 export type * from './flow/types.js';
 export { type HarOptions, toHar } from './har/har.js';
@@ -20,6 +21,7 @@ export type { Redact } from './har/redact.js';
 export { describeFlow, formatBytes, type SummaryOptions, summarize } from './har/summary.js';
 export type { Har } from './har/types.js';
 export type { Hooks } from './hooks.js';
+export type { ProxyMode } from './mode.js';
 export type { ProxyOptions, UpstreamProxy } from './options.js';
 export {
   type Disposer,
@@ -31,4 +33,4 @@ export {
 export type { Size } from './size.js';
 export type { StreamRuleSides } from './stream/rules.js';
 export { decoded, keepsLength } from './stream/transforms.js';
-export type { Wait } from './waits.js';
+export type { EndedWait, Wait } from './waits.js';

@@ -1,4 +1,4 @@
-/** The candidate within two edits of `name`, if there is one. */
+/** The candidate that `name` was most likely meant to be: within two edits, or one in four letters of a longer name. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
     .map((candidate) => ({ candidate, far: distance(name.toLowerCase(), candidate.toLowerCase()) }))

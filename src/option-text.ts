@@ -22,7 +22,7 @@ export interface TextForm {
 }
 
 /** Anything, as it stands. */
-export const text = (type = 'text', accepted?: string, example?: string): TextForm => ({
+export const textForm = (type = 'text', accepted?: string, example?: string): TextForm => ({
   type,
   ...(accepted === undefined ? {} : { accepted }),
   ...(example === undefined ? {} : { example }),
@@ -30,13 +30,13 @@ export const text = (type = 'text', accepted?: string, example?: string): TextFo
 });
 
 /** One of some words or truth values. */
-export const choice = (values: readonly (string | boolean)[]): TextForm => ({
+export const choiceForm = (values: readonly (string | boolean)[]): TextForm => ({
   type: values.join('|'),
   parse: (given) => values.find((value) => String(value) === given) ?? given,
 });
 
 /** A port, or a range of them. */
-export const ports: TextForm = {
+export const portForm: TextForm = {
   type: 'port',
   accepted: 'a port from 0 to 65535, or a range within 1024 to 65535',
   example: '8000-8099',
@@ -48,16 +48,16 @@ export const ports: TextForm = {
 };
 
 /** An array: items between commas, none of an empty text. Set again, it grows. */
-export const list = (type: string, accepted: string, example: string): TextForm => ({
+export const listForm = (type: string, accepted: string, example: string): TextForm => ({
   type: `${type},...`,
   accepted,
   example,
-  parse: (given) => jsonIn(given, '[') ?? split(given),
+  parse: (given) => (isJson(given, '[') ? jsonIn(given) : split(given)),
   join: grow,
 });
 
 /** An array of which each setting gives one item, whatever that holds. Empty for none. Set again, it grows. */
-export const oneOfMany = (type: string, accepted: string, example: string): TextForm => ({
+export const itemForm = (type: string, accepted: string, example: string): TextForm => ({
   type,
   accepted,
   example,
@@ -66,7 +66,7 @@ export const oneOfMany = (type: string, accepted: string, example: string): Text
 });
 
 /** Files with PEM between commas. Set again, it grows. */
-export const files = (accepted: string, example: string): TextForm => ({
+export const filesForm = (accepted: string, example: string): TextForm => ({
   type: 'file,...',
   accepted,
   example,
@@ -79,7 +79,7 @@ export const files = (accepted: string, example: string): TextForm => ({
  * @param named the parts in their order, if the option has fixed ones: those written without a name are taken so
  * @param value reads a part's value
  */
-export const parts = (
+export const partsForm = (
   accepted: string,
   example: string,
   named: readonly string[] = [],
@@ -89,8 +89,7 @@ export const parts = (
   accepted,
   example,
   parse: (given, name) => {
-    const whole = jsonIn(given, '{');
-    if (whole !== undefined) return whole;
+    if (isJson(given, '{')) return jsonIn(given);
     const found: [string, unknown][] = [];
     for (const [index, part] of split(given).entries()) {
       // Of fixed parts only their own names count, so that a URL with a = in it is a value.
@@ -105,7 +104,7 @@ export const parts = (
   join: (earlier, later) => ({ ...(earlier as object), ...(later as object) }),
 });
 
-/** A value of {@link parts} that is a file's content. */
+/** A value of {@link partsForm} that is a file's content. */
 export function contentOf(path: string, name: string): string {
   try {
     return readFileSync(path, 'utf8');
@@ -139,8 +138,12 @@ function split(given: string): string[] {
   return given === '' ? [] : given.split(',').map((item) => item.trim());
 }
 
-function jsonIn(given: string, opening: '[' | '{'): unknown {
-  if (!given.trimStart().startsWith(opening)) return undefined;
+function isJson(given: string, opening: '[' | '{'): boolean {
+  return given.trimStart().startsWith(opening);
+}
+
+/** `undefined` if it is none. */
+function jsonIn(given: string): unknown {
   try {
     return JSON.parse(given);
   } catch (error) {

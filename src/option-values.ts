@@ -5,6 +5,7 @@
 import { X509Certificate } from 'node:crypto';
 import { types } from 'node:util';
 import { isError, messageOf, SluiceError, shown } from './errors.js';
+import { nearest } from './nearest.js';
 
 export const isObject = (v: unknown): v is Record<string, unknown> =>
   typeof v === 'object' && v !== null && !Array.isArray(v);
@@ -39,6 +40,19 @@ function isCertificate(block: string): boolean {
   } catch (error) {
     if (isError(error)) return false;
     throw error;
+  }
+}
+
+/** Checks that an object has no other parts than these, and only text. @throws SluiceError BAD_OPTION, without their values */
+export function checkTextParts(v: Record<string, unknown>, parts: readonly string[], name: string): void {
+  for (const [part, value] of Object.entries(v)) {
+    if (parts.includes(part) && (value === undefined || typeof value === 'string')) continue;
+    const near = nearest(part, parts);
+    const hint = near === undefined ? `give ${parts.join(', ')}` : `give ${near}`;
+    const problem = parts.includes(part)
+      ? `${part} is not text; give it as text`
+      : `unknown part ${shown(part)}; ${hint}`;
+    throw new SluiceError('BAD_OPTION', `${name}: ${problem}`);
   }
 }
 

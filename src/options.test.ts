@@ -1,6 +1,5 @@
 import net from 'node:net';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { type ProxyOptions, resolveOptions } from './options.js';
 import { startProxy } from './proxy.js';
 import { parseSize } from './size.js';

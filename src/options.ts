@@ -3,21 +3,23 @@
  * @module
  */
 import { messageOf, SluiceError, shown } from './errors.js';
+import { compileFilter } from './flow/filter.js';
 import { compileFlowMatch, type FlowMatch } from './flow/match.js';
 import { isCredentials, MODE_ACCEPTED, type ProxyMode, readMode } from './mode.js';
 import { nearest } from './nearest.js';
 import {
-  choice,
+  choiceForm,
   contentOf,
-  files,
-  list,
-  oneOfMany,
-  parts,
-  ports,
+  filesForm,
+  itemForm,
+  listForm,
+  partsForm,
+  portForm,
   type TextForm,
-  text,
+  textForm,
 } from './option-text.js';
 import {
+  checkTextParts,
   hostPattern,
   isCertificates,
   isMilliseconds,
@@ -132,13 +134,15 @@ interface OptionSpec<T> {
   read(value: unknown, name: string): T | undefined;
 }
 
+const UPSTREAM_PARTS = ['server', 'bypass', 'username', 'password'];
+
 const numeral = (given: string): unknown => (/^\d+$/.test(given) ? Number(given) : given);
 
 const size = (fallback: number, help: string): OptionSpec<number> => ({
   default: fallback,
   help,
   accepted: SIZE_ACCEPTED,
-  text: text('size'),
+  text: textForm('size'),
   read: (value, name) => (value === Number.POSITIVE_INFINITY ? (value as number) : parseSize(value, name)),
 });
 
@@ -150,7 +154,7 @@ const oneOf = <T extends string | boolean>(
   default: fallback,
   help,
   accepted: values.map((v) => JSON.stringify(v)).join(' or '),
-  text: choice(values),
+  text: choiceForm(values),
   read: (value) => values.find((v) => v === value),
 });
 
@@ -159,7 +163,7 @@ const hostPatterns = (help: string): OptionSpec<RegExp[]> => ({
   default: [],
   help,
   accepted: 'an array of RegExps or regular expressions as text',
-  text: oneOfMany('regex', 'a regular expression', '^db[.]test:5432$'),
+  text: itemForm('regex', 'a regular expression', '^db[.]test:5432$'),
   read: (v, name) => (Array.isArray(v) ? v.map((pattern) => hostPattern(pattern, name)) : undefined),
 });
 
@@ -167,34 +171,48 @@ const flowMatch = (help: string): OptionSpec<FlowMatch | undefined> => ({
   default: undefined,
   help,
   accepted: 'a URL glob, a RegExp, a function or a query, as waitForRequest() takes',
-  text: { ...text('filter', 'a filter expression', '~d app.test'), parse: (filter) => ({ filter }) },
+  text: {
+    ...textForm('filter', 'a filter expression', '~d app.test'),
+    parse: (filter, name) => {
+      // It is looked at as such, and not as a part of a match.
+      named(name, /^filter: /, () => compileFilter(filter));
+      return { filter };
+    },
+  },
   read: (v, name) => {
-    try {
-      compileFlowMatch(v as FlowMatch);
-      return v as FlowMatch;
-    } catch (cause) {
-      throw new SluiceError('BAD_OPTION', `${name}: ${messageOf(cause)}`, { cause });
-    }
+    named(name, /^match: (?:filter: (?=filter: ))?/, () => compileFlowMatch(v as FlowMatch));
+    return v as FlowMatch;
   },
 });
 
+/** @throws SluiceError BAD_OPTION with what `check` throws, by this name instead of its own */
+function named(name: string, own: RegExp, check: () => unknown): void {
+  try {
+    check();
+  } catch (cause) {
+    const error = new SluiceError('BAD_OPTION', `${name}: ${messageOf(cause).replace(own, '')}`, { cause });
+    throw isObject(cause) && 'at' in cause ? Object.assign(error, { at: cause.at }) : error;
+  }
+}
+
 /**
- * The table. A new option is a row here, a field in {@link ProxyOptions} and one in {@link ResolvedOptions}. The row's
- * `text` is one of the forms in option-text.ts; the command and its help are made from it.
+ * The table. A new option is a row here, a field in {@link ProxyOptions} and one in {@link ResolvedOptions}, and stands
+ * in `FIXED` if it cannot change while a proxy runs. The row's `text` is one of the forms in option-text.ts; the command
+ * and its help are made from it.
  */
 export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<ResolvedOptions[K]> } = {
   host: {
     default: '127.0.0.1',
     help: 'the address to listen on',
     accepted: 'an address or name of this machine',
-    text: text(),
+    text: textForm(),
     read: (v) => (typeof v === 'string' && v !== '' ? v : undefined),
   },
   port: {
     default: 0,
     help: 'the port to listen on; 0 for any free one',
     accepted: 'a port from 0 to 65535, or { from, to } within 1024 to 65535',
-    text: ports,
+    text: portForm,
     read: (v) => {
       if (isPort(v)) return v;
       if (isObject(v) && isPort(v.from) && isPort(v.to) && v.from >= 1024 && v.from <= v.to) {
@@ -207,7 +225,7 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     default: 'regular',
     help: "what clients speak to the port: a proxy's HTTP, SOCKS5, or HTTP as to the server at URL",
     accepted: MODE_ACCEPTED,
-    text: text('regular|socks5|reverse:URL', MODE_ACCEPTED.replaceAll("'", '')),
+    text: textForm('regular|socks5|reverse:URL', MODE_ACCEPTED.replaceAll("'", '')),
     read: readMode,
   },
   keepHostHeader: oneOf<boolean>(false, [true, false], 'leave the Host alone in mode reverse:URL'),
@@ -215,7 +233,7 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     default: undefined,
     help: 'the user name and password that clients have to give',
     accepted: "'user:password'; the password may have colons",
-    text: text('user:password', 'user:password'),
+    text: textForm('user:password', 'user:password'),
     secret: true,
     read: (v) => (isCredentials(v) ? v : undefined),
   },
@@ -223,19 +241,16 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     default: undefined,
     help: 'a proxy to go through on the way to origins',
     accepted: '{ server: "http://host:port", bypass?, username?, password? }; SOCKS is not supported',
-    text: parts('the URL of an HTTP proxy', 'http://user:password@host:3128,bypass=.internal', [
-      'server',
-      'bypass',
-      'username',
-      'password',
-    ]),
+    text: partsForm(
+      'the URL of an HTTP proxy',
+      'http://user:password@host:3128,bypass=.internal',
+      UPSTREAM_PARTS,
+    ),
     secret: true,
-    read: (v) => {
-      if (!isObject(v) || typeof v.server !== 'string') return undefined;
-      for (const [key, field] of Object.entries(v)) {
-        if (!['server', 'bypass', 'username', 'password'].includes(key)) return undefined;
-        if (field !== undefined && typeof field !== 'string') return undefined;
-      }
+    read: (v, name) => {
+      if (!isObject(v)) return undefined;
+      checkTextParts(v, UPSTREAM_PARTS, name);
+      if (typeof v.server !== 'string') return undefined;
       const server = /^[a-z][a-z0-9+.-]*:\/\//i.test(v.server) ? v.server : `http://${v.server}`;
       if (!URL.canParse(server) || !/^https?:\/\//i.test(server)) return undefined;
       // The URL's own user name and password are percent-encoded.
@@ -251,7 +266,7 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     default: ['text/event-stream', 'multipart/x-mixed-replace', 'application/grpc*'],
     help: 'content types that stream by default, since buffering would stall them; an empty list for none',
     accepted: 'an array of content types, a trailing * for any rest',
-    text: list('type', 'content types, or nothing for none', 'text/event-stream,application/grpc*'),
+    text: listForm('type', 'content types, or nothing for none', 'text/event-stream,application/grpc*'),
     read: (v) => (isStrings(v) ? v.map((type) => type.toLowerCase()) : undefined),
   },
   bodySizeLimit: size(Number.POSITIVE_INFINITY, 'the largest body that is buffered'),
@@ -262,7 +277,7 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     help: "sends a name's traffic to another address",
     accepted:
       "an object of 'name', '*.name', 'name:port' or '*' to 'host', 'host:port', 'http://host:port' or 'https://host:port'",
-    text: parts('names with their targets', 'app.test=127.0.0.1:3000,*.cdn.test=127.0.0.1'),
+    text: partsForm('names with their targets', 'app.test=127.0.0.1:3000,*.cdn.test=127.0.0.1'),
     read: (v) => (isObject(v) && isStrings(Object.values(v)) ? (v as Record<string, string>) : undefined),
   },
   ignoreHosts: hostPatterns('tunnels that are left alone, by host:port'),
@@ -278,7 +293,7 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     default: undefined,
     help: 'the CA that signs the certificates shown to clients',
     accepted: '{ cert, key }, both PEM',
-    text: parts(
+    text: partsForm(
       'the files of certificate and key, both PEM',
       'ca.pem,ca-key.pem',
       ['cert', 'key'],
@@ -294,7 +309,7 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     default: [],
     help: 'further CAs to trust in origins',
     accepted: 'certificates in PEM, or an array of such',
-    text: files('files of certificates in PEM', 'origin-ca.pem'),
+    text: filesForm('files of certificates in PEM', 'origin-ca.pem'),
     read: (v) => {
       const pems = typeof v === 'string' ? [v] : v;
       return isStrings(pems) && pems.every(isCertificates) ? pems : undefined;
@@ -305,7 +320,7 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
     default: { connect: 30_000, idle: 60_000 },
     help: 'milliseconds to connect to an origin, and of idleness between exchanges',
     accepted: `{ connect?, idle? } in milliseconds, over 0 and up to ${MAX_MILLISECONDS}`,
-    text: parts('milliseconds over 0', 'connect=1000,idle=60000', ['connect', 'idle'], numeral),
+    text: partsForm('milliseconds over 0', 'connect=1000,idle=60000', ['connect', 'idle'], numeral),
     read: (v) => {
       if (!isObject(v)) return undefined;
       const { connect = 30_000, idle = 60_000, ...rest } = v;
@@ -322,13 +337,7 @@ export const OPTIONS: { readonly [K in keyof ResolvedOptions]: OptionSpec<Resolv
 export function resolveOptions(options: ProxyOptions = {}): ResolvedOptions {
   if (!isObject(options)) throw new SluiceError('BAD_OPTION', `options: ${shown(options)} is not an object`);
   const names = Object.keys(OPTIONS) as (keyof ResolvedOptions)[];
-  for (const name of Object.keys(options)) {
-    if (!(names as string[]).includes(name)) {
-      const near = nearest(name, names);
-      const hint = near === undefined ? `known are ${names.join(', ')}` : `did you mean ${near}?`;
-      throw new SluiceError('UNKNOWN_OPTION', `unknown option ${shown(name)}; ${hint}`);
-    }
-  }
+  refuseUnknown(Object.keys(options), names);
   const resolve = <K extends keyof ResolvedOptions>(name: K): ResolvedOptions[K] => {
     const spec = OPTIONS[name];
     const value = options[name];
@@ -341,6 +350,19 @@ export function resolveOptions(options: ProxyOptions = {}): ResolvedOptions {
     return read;
   };
   return Object.fromEntries(names.map((name) => [name, resolve(name)])) as unknown as ResolvedOptions;
+}
+
+/** The names of all options. */
+export const OPTION_NAMES: readonly string[] = Object.keys(OPTIONS);
+
+/** @throws SluiceError UNKNOWN_OPTION for a name that is not known, with the one that was most likely meant */
+export function refuseUnknown(given: readonly string[], known: readonly string[]): void {
+  for (const name of given) {
+    if (known.includes(name)) continue;
+    const near = nearest(name, known);
+    const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
+    throw new SluiceError('UNKNOWN_OPTION', `unknown option ${shown(name)}; ${hint}`);
+  }
 }
 
 /** Options that only hold from a proxy's start. */

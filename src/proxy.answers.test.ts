@@ -1,8 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import type { RespondInit } from './flow/types.js';
 import { verdictOf } from './har/view.js';
 import type { FlowMatch } from './index.js';
@@ -38,7 +37,7 @@ describe('respond(): what can be an answer', () => {
   const dir = mkdtempSync(path.join(tmpdir(), 'answers-'));
   const file = path.join(dir, 'page.html');
   writeFileSync(file, '<p>');
-  process.on('exit', () => rmSync(dir, { recursive: true }));
+  afterAll(() => rmSync(dir, { recursive: true }));
 
   const answers: [string, RespondInit, RegExp][] = [
     ['nothing in particular', {}, /^HTTP\/1\.1 200 OK\r\nContent-Length: 0\r\n\r\n$/],

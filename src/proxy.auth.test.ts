@@ -1,13 +1,13 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { secured } from './listen/testing/tunnels.js';
 import type { ProxyOptions } from './options.js';
-import { startProxy } from './proxy.js';
-import { curl } from './testing/curl.js';
+import { curl, noCurl } from './testing/curl.js';
 import { sendCut } from './testing/cut.js';
 import { ask } from './testing/http2.js';
 import { http2Over } from './testing/http2-over.js';
 import { RawOrigin, type RawPeer } from './testing/raw-peer.js';
+import { testProxy } from './testing/test-proxy.js';
+import { itUnless } from './testing/unless.js';
 import { sendMany, standsStill } from './testing/websocket.js';
 import { type Stage, withProxy } from './testing/with-proxy.js';
 
@@ -104,7 +104,7 @@ describe('proxyAuth', () => {
 
   it('is not asked of a request that has come round to the proxy', async () => {
     // The port has to be known beforehand.
-    const { port, close } = await startProxy().then((proxy) => ({
+    const { port, close } = await testProxy().then((proxy) => ({
       port: proxy.port,
       close: () => proxy.close(),
     }));
@@ -308,26 +308,25 @@ describe('proxyAuth in mode reverse:URL', () => {
 });
 
 describe('curl', () => {
-  it('gets through with -U, and not without', (test) =>
-    curl(test, (run) =>
-      withAuth({}, async (stage) => {
-        const proxy = ['-x', `127.0.0.1:${stage.proxy.port}`];
-        const url = 'http://app.test/path';
-        const status = ['-o', '-', '-w', '%{http_code}'];
-        expect(await run(...proxy, ...status, url)).toMatchObject({ out: expect.stringMatching(/407$/) });
-        const wrong = await run(...proxy, ...status, '-U', 'me:pa', url);
-        expect(wrong).toMatchObject({ out: expect.stringMatching(/407$/) });
-        for (const how of [[], ['--proxy-anyauth'], ['--proxytunnel']]) {
-          const done = run(...proxy, ...how, '-U', 'me:pa:ss', url);
-          const upstream = await stage.origin.accept();
-          expect(await upstream.head()).not.toMatch(/proxy/i);
-          await upstream.send(OK);
-          expect(await done).toMatchObject({ code: 0, out: 'ok' });
-          // The next one has a connection of its own.
-          upstream.end();
-          await upstream.ending;
-        }
-        expect(stage.proxy.flows).toHaveLength(3);
-      }),
-    ));
+  itUnless(noCurl, 'gets through with -U, and not without', () =>
+    withAuth({}, async (stage) => {
+      const proxy = ['-x', `127.0.0.1:${stage.proxy.port}`];
+      const url = 'http://app.test/path';
+      const status = ['-o', '-', '-w', '%{http_code}'];
+      expect(await curl(...proxy, ...status, url)).toMatchObject({ out: expect.stringMatching(/407$/) });
+      const wrong = await curl(...proxy, ...status, '-U', 'me:pa', url);
+      expect(wrong).toMatchObject({ out: expect.stringMatching(/407$/) });
+      for (const how of [[], ['--proxy-anyauth'], ['--proxytunnel']]) {
+        const done = curl(...proxy, ...how, '-U', 'me:pa:ss', url);
+        const upstream = await stage.origin.accept();
+        expect(await upstream.head()).not.toMatch(/proxy/i);
+        await upstream.send(OK);
+        expect(await done).toMatchObject({ code: 0, out: 'ok' });
+        // The next one has a connection of its own.
+        upstream.end();
+        await upstream.ending;
+      }
+      expect(stage.proxy.flows).toHaveLength(3);
+    }),
+  );
 });

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import net from 'node:net';
 import path from 'node:path';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { openTls, openTunnel } from './listen/testing/tunnels.js';
 import { unresponsive } from './origin/testing/unresponsive.js';
 import { startProxy } from './proxy.js';

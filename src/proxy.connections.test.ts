@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { TlsOrigin } from './listen/testing/tunnels.js';
 import { RawOrigin } from './testing/raw-peer.js';
 import { holdIn, withProxy } from './testing/with-proxy.js';

@@ -1,6 +1,5 @@
-import { describe, it } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { HeaderList } from './flow/types.js';
 import { RawOrigin } from './testing/raw-peer.js';
 import { type Stage, withProxy } from './testing/with-proxy.js';

@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { chunk, LAST_CHUNK } from './testing/bytes.js';
 import { dataOf, type Opened, openStream } from './testing/event-stream.js';
 import { withProxy } from './testing/with-proxy.js';

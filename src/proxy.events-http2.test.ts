@@ -1,13 +1,13 @@
 /** Server-sent events of clients that speak HTTP/2. */
+
 import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { AnsweredFlow } from './flow/types.js';
-import { startProxy } from './proxy.js';
 import { dataOf, gzipped, occupyThreadPool } from './testing/event-stream.js';
+import { testProxy } from './testing/test-proxy.js';
 
 const event = (data: number) => `id: ${data}\ndata: ${data}\n\n`;
 
@@ -29,7 +29,7 @@ describe('events over HTTP/2', () => {
         origin.listen(0, '127.0.0.1');
         await once(origin, 'listening');
         const { port } = origin.address() as AddressInfo;
-        const proxy = await startProxy();
+        const proxy = await testProxy();
         const client = http2.connect(`http://127.0.0.1:${port}`, {
           createConnection: () => connect(proxy.port, '127.0.0.1'),
         });
@@ -62,7 +62,7 @@ describe('events over HTTP/2', () => {
     origin.listen(0, '127.0.0.1');
     await once(origin, 'listening');
     const { port } = origin.address() as AddressInfo;
-    const proxy = await startProxy();
+    const proxy = await testProxy();
     const client = http2.connect(`http://127.0.0.1:${port}`, {
       createConnection: () => connect(proxy.port, '127.0.0.1'),
     });

@@ -1,7 +1,7 @@
 /** Server-sent events in the record, with sockets that are read and written octet by octet. */
-import { describe, it } from 'node:test';
+
 import { gzipSync } from 'node:zlib';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { AnsweredFlow, RespondInit } from './flow/types.js';
 import { decoded } from './stream/transforms.js';
 import { chunk, LAST_CHUNK } from './testing/bytes.js';
@@ -222,6 +222,7 @@ describe('events of an answer', () => {
       expect(await client.rest()).toEqual(chunk(part));
       const flow = (await stage.over()) as AnsweredFlow;
       expect([dataOf(flow), flow.error?.code]).toEqual([['1'], 'RULE_FAILED']);
+      await expect(stage.proxy.verify()).rejects.toThrow('no more');
       await busy;
     }));
 });

@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { type Stage, withProxy } from './testing/with-proxy.js';
 
 /** One exchange, from head to head; bodies are given as they are on the wire. */

@@ -1,10 +1,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { describe, it } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { HttpFlow } from './flow/types.js';
-import { startProxy } from './proxy.js';
 import { sha256 } from './testing/bytes.js';
 import {
   called,
@@ -18,6 +16,7 @@ import {
   TalkClient,
   withTalk,
 } from './testing/grpc.js';
+import { testProxy } from './testing/test-proxy.js';
 
 const echo: Talk['ask'] = ({ request }, done) => done(null, request);
 const BUFFERED = { secure: true, streamContentTypes: [] };
@@ -180,7 +179,7 @@ describe('gRPC that fails', () => {
     const { port } = idle.address() as { port: number };
     idle.close();
     await once(idle, 'close');
-    const proxy = await startProxy({ hosts: { [NAME]: `127.0.0.1:${port}` } });
+    const proxy = await testProxy({ hosts: { [NAME]: `127.0.0.1:${port}` } });
     const client = TalkClient.through(proxy, false);
     try {
       const { error } = await client.ask('hello');

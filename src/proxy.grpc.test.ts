@@ -1,6 +1,5 @@
-import { describe, it } from 'node:test';
 import * as grpc from '@grpc/grpc-js';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { octets, sha256 } from './testing/bytes.js';
 import {
   called,

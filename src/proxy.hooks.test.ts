@@ -1,6 +1,5 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
-import { type Stage, withProxy } from './testing/with-proxy.js';
+import { describe, expect, it } from '@jest/globals';
+import { problemOf, type Stage, withProxy } from './testing/with-proxy.js';
 
 const GET = 'GET http://{origin}/ HTTP/1.1\r\nHost: {origin}';
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
@@ -52,6 +51,66 @@ describe('hooks', () => {
       await goes(stage);
       expect(calls).toBe(1);
       second.dispose();
+    }));
+
+  const throwing: [how: string, add: (proxy: Stage['proxy'], fail: () => never) => unknown][] = [
+    ['at once', (proxy, fail) => proxy.on('request', () => fail())],
+    [
+      'later',
+      (proxy, fail) =>
+        proxy.on('request', async () => {
+          await null;
+          fail();
+        }),
+    ],
+    [
+      'behind another, in an addon',
+      (proxy, fail) => {
+        proxy.on('request', async () => undefined);
+        proxy.use({ request: () => fail() });
+      },
+    ],
+  ];
+  for (const [how, add] of throwing) {
+    it(`that throw ${how} fail with that error, whose frames are theirs and the hook's name`, () =>
+      withProxy({ originErrors: 'respond' }, async (stage) => {
+        const { proxy } = stage;
+        let error: Error | undefined;
+        add(proxy, () => {
+          error = new TypeError('oops');
+          throw error;
+        });
+        const client = await stage.client();
+        await client.send(`${GET.replaceAll('{origin}', stage.origin.host)}\r\n\r\n`);
+        const flow = await stage.over();
+        expect(flow.error).toMatchObject({ code: 'HOOK_FAILED', message: 'the request hook threw: oops' });
+        expect(await problemOf(proxy)).toBe(error);
+        const frames = error?.stack?.split('\n').slice(1) ?? [];
+        expect(frames.at(-1)).toBe('    at the request hook (sluice)');
+        const others = frames.slice(0, -1).filter((frame) => !frame.includes('proxy.hooks.test'));
+        expect(others).toEqual([]);
+        expect(frames.length).toBeGreaterThan(1);
+      }));
+  }
+
+  it('may throw what has no stack, or one that throws', () =>
+    withProxy({}, async (stage) => {
+      const silent = Object.defineProperty(new Error('x'), 'stack', {
+        get() {
+          throw new Error('no');
+        },
+      });
+      for (const thrown of ['a text', Object.freeze(new Error('frozen')), silent]) {
+        const hook = stage.proxy.on('request', () => {
+          throw thrown;
+        });
+        const number = stage.proxy.flows.length + 1;
+        const client = await stage.client();
+        await client.send(`${GET.replaceAll('{origin}', stage.origin.host)}\r\n\r\n`);
+        await stage.over(number);
+        expect((await problemOf(stage.proxy)) === thrown).toBe(true);
+        hook.dispose();
+      }
     }));
 
   it('that do not exist, or are no functions, are refused', () =>
@@ -109,6 +168,7 @@ describe('hooks', () => {
         await client.send(`${GET.replaceAll('{origin}', stage.origin.host)}\r\n\r\n`);
         expect(await client.head()).toContain('502 Bad Gateway');
         expect((await stage.over()).error?.code).toBe('HOOK_FAILED');
+        expect(await problemOf(stage.proxy)).toEqual(thrown ?? expect.any(Error));
       }));
   }
 

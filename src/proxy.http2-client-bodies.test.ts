@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import type { ClientHttp2Session, ServerHttp2Stream } from 'node:http2';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { openTunnel } from './listen/testing/tunnels.js';
 import type { ProxyOptions } from './options.js';
 import { octets, sha256 } from './testing/bytes.js';

@@ -1,6 +1,5 @@
 import type { ServerHttp2Stream } from 'node:http2';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { resetStream } from './http2/reset.js';
 import type { ProxyOptions } from './options.js';
 import { octets } from './testing/bytes.js';
@@ -261,6 +260,7 @@ describe('an exchange that fails, over HTTP/2', () => {
       expect(statusOf(await framed.next(TYPE.HEADERS, 1))).toBe(502);
       expect(codeOf(await framed.next(TYPE.RST_STREAM, 3))).toBe(CODE.INTERNAL_ERROR);
       expect(of(framed, 3).filter((got) => got.type === TYPE.DATA)).toEqual([]);
+      await expect(stage.proxy.verify()).rejects.toThrow(/mine.*mine/s);
     }));
 
   it('while its client takes no more is reset once it has what came', () =>

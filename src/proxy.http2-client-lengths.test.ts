@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { data, END_STREAM, headers, openFrames, request, statusOf, TYPE } from './testing/http2.js';
 import { withProxy } from './testing/with-proxy.js';
 

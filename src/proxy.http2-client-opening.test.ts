@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import type { ServerHttp2Stream } from 'node:http2';
-import { describe, it } from 'node:test';
 import tls from 'node:tls';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { openTunnel, TlsOrigin } from './listen/testing/tunnels.js';
 import type { ProxyOptions } from './options.js';
 import {

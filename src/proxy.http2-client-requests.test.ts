@@ -1,6 +1,5 @@
 import type { ClientHttp2Session } from 'node:http2';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { ProxyOptions } from './options.js';
 import {
   answerOf,

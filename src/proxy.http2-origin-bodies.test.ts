@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { StreamTransform } from './flow/types.js';
 import { keepsLength } from './stream/transforms.js';
 import { octets, sha256 } from './testing/bytes.js';

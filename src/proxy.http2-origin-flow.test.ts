@@ -2,8 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { createInterface } from 'node:readline';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { octets } from './testing/bytes.js';
 import {
   answerOf,

@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import type { ClientHttp2Session } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
-import { describe, it } from 'node:test';
 import tls from 'node:tls';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { openTls } from './listen/testing/tunnels.js';
 import { answerOf, ask, openHttp2 } from './testing/http2.js';
 import { offered, type Protocols, TlsServer, withTlsServer } from './testing/tls-server.js';

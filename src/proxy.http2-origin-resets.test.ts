@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import type { ClientHttp2Session } from 'node:http2';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { StreamTransform } from './flow/types.js';
 import { octets } from './testing/bytes.js';
 import {

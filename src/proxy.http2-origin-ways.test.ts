@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { type Handler, type Lines, linesOf, nameOf, onWay, valuesOf, WAYS } from './testing/http-versions.js';
 
 /** Answers with what was received. */

@@ -1,4 +1,5 @@
 /** HTTP/2 with clients that nobody here wrote: curl, nghttp and h2load. Behind the proxy is node:http2. */
+
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -7,13 +8,13 @@ import type { ServerHttp2Stream } from 'node:http2';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { expect } from 'expect';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { TlsOrigin } from './listen/testing/tunnels.js';
-import { type RecordingProxy, startProxy } from './proxy.js';
 import { octets, sha256 } from './testing/bytes.js';
 import { Http2Server, type StreamHandler } from './testing/http2.js';
+import { testProxy } from './testing/test-proxy.js';
+import { describeUnless } from './testing/unless.js';
 
 const NAME = 'h2.test';
 const SIZE = 5_000_011;
@@ -34,10 +35,10 @@ const skips = {
 };
 
 let folder = '';
-before(() => {
+beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'sluice-h2-'));
 });
-after(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const file = (name: string): string => path.join(folder, name);
 const saved = (name: string, content: string | Uint8Array): string => {
   writeFileSync(file(name), content);
@@ -45,7 +46,7 @@ const saved = (name: string, content: string | Uint8Array): string => {
 };
 
 interface Scene {
-  proxy: RecordingProxy;
+  proxy: Awaited<ReturnType<typeof testProxy>>;
   origin: Http2Server;
   /** Trailers of requests that came. */
   trailers: object[];
@@ -91,7 +92,7 @@ async function withOrigin(secure: boolean, play: (scene: Scene) => Promise<void>
     }
   };
   const origin = await Http2Server.listen(serve, ...(secure ? [NAME] : []));
-  const proxy = await startProxy({ hosts: { [NAME]: origin.host }, upstreamCa: secure ? origin.ca : [] });
+  const proxy = await testProxy({ hosts: { [NAME]: origin.host }, upstreamCa: secure ? origin.ca : [] });
   const ca = saved('proxy-ca.pem', proxy.ca.cert);
   const curl = async (...args: string[]) => {
     const usual = ['-sS', '--noproxy', '', '-x', proxy.server, '--cacert', ca, '--max-time', '30'];
@@ -121,7 +122,7 @@ function digested(stream: ServerHttp2Stream): void {
 
 /** A port that leads through a CONNECT of its own, for clients that know of no proxies. */
 async function withTunnel(
-  proxy: RecordingProxy,
+  proxy: Scene['proxy'],
   authority: string,
   play: (address: string) => Promise<void>,
 ): Promise<void> {
@@ -144,7 +145,7 @@ async function withTunnel(
   }
 }
 
-describe('curl over HTTP/2', { skip: skips.curl }, () => {
+describeUnless(skips.curl, 'curl over HTTP/2', () => {
   for (const streams of [true, false]) {
     it(`downloads and uploads, ${streams ? 'streamed' : 'recorded'}`, async () => {
       await withOrigin(true, async ({ proxy, curl }) => {
@@ -251,8 +252,8 @@ describe('curl over HTTP/2', { skip: skips.curl }, () => {
 
   it('is left with HTTP/1.1 where the origin speaks that, and with http2: false', async () => {
     const origin = await TlsOrigin.listen(NAME);
-    const proxy = await startProxy({ hosts: { [NAME]: origin.host }, upstreamCa: origin.ca });
-    const off = await startProxy({ hosts: { [NAME]: origin.host }, upstreamCa: origin.ca, http2: false });
+    const proxy = await testProxy({ hosts: { [NAME]: origin.host }, upstreamCa: origin.ca });
+    const off = await testProxy({ hosts: { [NAME]: origin.host }, upstreamCa: origin.ca, http2: false });
     const ca = saved('both-ca.pem', proxy.ca.cert);
     try {
       for (const { server } of [proxy, off]) {
@@ -275,7 +276,7 @@ describe('curl over HTTP/2', { skip: skips.curl }, () => {
   });
 });
 
-describe('nghttp', { skip: skips.nghttp }, () => {
+describeUnless(skips.nghttp, 'nghttp', () => {
   const nghttp = async (...args: string[]) => {
     const { stdout } = await run('nghttp', ['-y', '-t', '30', ...args], { maxBuffer: 2 * SIZE });
     return stdout;
@@ -344,7 +345,7 @@ describe('nghttp', { skip: skips.nghttp }, () => {
   });
 });
 
-describe('h2load', { skip: skips.h2load }, () => {
+describeUnless(skips.h2load, 'h2load', () => {
   const h2load = async (...args: string[]) => (await run('h2load', ['-T', '60', ...args])).stdout;
 
   it('makes 2000 requests over two connections with 50 streams each', async () => {

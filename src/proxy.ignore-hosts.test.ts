@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { ClientInfo } from './index.js';
 import { openSocks } from './listen/testing/socks.js';
 import { openTls, openTunnel, secured, TlsOrigin } from './listen/testing/tunnels.js';

@@ -1,9 +1,8 @@
 import net from 'node:net';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { openTunnel } from './listen/testing/tunnels.js';
-import { startProxy } from './proxy.js';
 import { RawPeer } from './testing/raw-peer.js';
+import { testProxy } from './testing/test-proxy.js';
 import { withProxy } from './testing/with-proxy.js';
 
 const HOST = 'Host: {origin}\r\n';
@@ -215,7 +214,7 @@ describe('a request to the proxy itself', () => {
     }));
 
   it('by a chained proxy that is itself, is told by its own port and does not go on for ever', async () => {
-    const first = await startProxy();
+    const first = await testProxy();
     const { port } = first;
     await first.close();
     await withProxy({ port, upstream: { server: `http://127.0.0.1:${port}` } }, async ({ client, proxy }) => {

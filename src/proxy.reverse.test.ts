@@ -1,17 +1,17 @@
 import { once } from 'node:events';
 import type http2 from 'node:http2';
 import { Duplex } from 'node:stream';
-import { describe, it } from 'node:test';
 import tls from 'node:tls';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { secured, TlsOrigin } from './listen/testing/tunnels.js';
 import type { ProxyOptions } from './options.js';
-import { curl } from './testing/curl.js';
+import { curl, noCurl } from './testing/curl.js';
 import { sendCut } from './testing/cut.js';
 import { ask, CODE, codeOf, FramePeer, TYPE } from './testing/http2.js';
 import { http2Over } from './testing/http2-over.js';
 import { RawPeer } from './testing/raw-peer.js';
 import { type Protocols, type TlsServer, withTlsServer } from './testing/tls-server.js';
+import { itUnless } from './testing/unless.js';
 import { fromClient, readFrame, SWITCHED, TEXT, UPGRADE } from './testing/websocket.js';
 import { type Stage, withProxy } from './testing/with-proxy.js';
 
@@ -220,7 +220,7 @@ describe('TLS to a reverse proxy', () => {
       const peer = await stage.client();
       await peer.send(Buffer.from('1603010004deadbeef', 'hex'));
       await peer.ending;
-      expect(await told).toBeInstanceOf(Error);
+      expect(await told).toHaveProperty('message');
     }));
 });
 
@@ -365,22 +365,21 @@ describe('a client of a reverse proxy', () => {
 });
 
 describe('curl', () => {
-  it('takes it for the server, in clear text, over TLS and over HTTP/2', (test) =>
-    curl(test, async (run) => {
-      await withTlsServer(['h2', 'http/1.1'], SECURE, async (stage) => {
-        const { port } = stage.proxy;
-        const ways = [
-          [`http://127.0.0.1:${port}/path`],
-          ['--http2-prior-knowledge', `http://127.0.0.1:${port}/path`],
-          ['--http1.1', '-k', `https://localhost:${port}/path`],
-          ['-k', `https://localhost:${port}/path`],
-        ];
-        for (const [i, args] of ways.entries()) {
-          expect(await run(...args)).toMatchObject({ code: 0, errors: '' });
-          expect((await stage.over(i + 1)).request.url).toBe('https://app.test/path');
-        }
-        const versions = [...stage.proxy.flows].map(({ request }) => request.httpVersion);
-        expect(versions).toEqual(['1.1', '2.0', '1.1', '2.0']);
-      });
-    }));
+  itUnless(noCurl, 'takes it for the server, in clear text, over TLS and over HTTP/2', async () => {
+    await withTlsServer(['h2', 'http/1.1'], SECURE, async (stage) => {
+      const { port } = stage.proxy;
+      const ways = [
+        [`http://127.0.0.1:${port}/path`],
+        ['--http2-prior-knowledge', `http://127.0.0.1:${port}/path`],
+        ['--http1.1', '-k', `https://localhost:${port}/path`],
+        ['-k', `https://localhost:${port}/path`],
+      ];
+      for (const [i, args] of ways.entries()) {
+        expect(await curl(...args)).toMatchObject({ code: 0, errors: '' });
+        expect((await stage.over(i + 1)).request.url).toBe('https://app.test/path');
+      }
+      const versions = [...stage.proxy.flows].map(({ request }) => request.httpVersion);
+      expect(versions).toEqual(['1.1', '2.0', '1.1', '2.0']);
+    });
+  });
 });

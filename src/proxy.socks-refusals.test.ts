@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { credentials, GREETING, GREETING_PASSWORD, replyOf, toName } from './listen/testing/socks.js';
 import { unresponsive } from './origin/testing/unresponsive.js';
 import { type Stage, withProxy } from './testing/with-proxy.js';

@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import {
   credentials,
   GREETING,
@@ -11,11 +10,12 @@ import {
   toName,
 } from './listen/testing/socks.js';
 import { secured, TlsOrigin } from './listen/testing/tunnels.js';
-import { curl } from './testing/curl.js';
+import { curl, noCurl } from './testing/curl.js';
 import { sendCut } from './testing/cut.js';
 import { http2Over } from './testing/http2-over.js';
 import { RawOrigin, type RawPeer } from './testing/raw-peer.js';
 import { withTlsServer } from './testing/tls-server.js';
+import { itUnless } from './testing/unless.js';
 import { fromClient, readFrame, SWITCHED, TEXT, UPGRADE } from './testing/websocket.js';
 import { type Stage, withProxy } from './testing/with-proxy.js';
 
@@ -297,19 +297,18 @@ describe('SOCKS5 through a chained proxy', () => {
 });
 
 describe('curl', () => {
-  it('goes through with --socks5-hostname, and with a password', (test) =>
-    curl(test, async (run) => {
-      await withProxy({ ...SOCKS, proxyAuth: 'me:pa:ss' }, async (stage) => {
-        stage.proxy.mapHost('app.test', stage.origin.host);
-        const proxy = `127.0.0.1:${stage.proxy.port}`;
-        const done = run('--socks5-hostname', proxy, '-U', 'me:pa:ss', 'http://app.test/path');
-        const upstream = await stage.origin.accept();
-        await upstream.head();
-        await upstream.send(OK);
-        expect(await done).toMatchObject({ code: 0, out: 'ok' });
-        expect((await stage.over()).request.url).toBe('http://app.test/path');
-        const refused = await run('--socks5-hostname', proxy, '-U', 'me:pass', 'http://app.test/path');
-        expect(refused).toMatchObject({ code: 97, out: '' });
-      });
-    }));
+  itUnless(noCurl, 'goes through with --socks5-hostname, and with a password', async () => {
+    await withProxy({ ...SOCKS, proxyAuth: 'me:pa:ss' }, async (stage) => {
+      stage.proxy.mapHost('app.test', stage.origin.host);
+      const proxy = `127.0.0.1:${stage.proxy.port}`;
+      const done = curl('--socks5-hostname', proxy, '-U', 'me:pa:ss', 'http://app.test/path');
+      const upstream = await stage.origin.accept();
+      await upstream.head();
+      await upstream.send(OK);
+      expect(await done).toMatchObject({ code: 0, out: 'ok' });
+      expect((await stage.over()).request.url).toBe('http://app.test/path');
+      const refused = await curl('--socks5-hostname', proxy, '-U', 'me:pass', 'http://app.test/path');
+      expect(refused).toMatchObject({ code: 97, out: '' });
+    });
+  });
 });

@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { openTls, TlsOrigin } from './listen/testing/tunnels.js';
 import { problemOf, type Stage, withProxy } from './testing/with-proxy.js';
 

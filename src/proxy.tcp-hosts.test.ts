@@ -1,6 +1,5 @@
-import { describe, it } from 'node:test';
 import type tls from 'node:tls';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { openSocks } from './listen/testing/socks.js';
 import { openTls, openTunnel, secured } from './listen/testing/tunnels.js';
 import { RawOrigin } from './testing/raw-peer.js';

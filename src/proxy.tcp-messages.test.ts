@@ -1,6 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
-import type { TcpFlow } from './flow/tcp-types.js';
+import { describe, expect, it } from '@jest/globals';
 import { openTls, openTunnel } from './listen/testing/tunnels.js';
 import { octets } from './testing/bytes.js';
 import { openPlain, PLAIN, said, withTlsOrigin } from './testing/tcp.js';
@@ -89,15 +87,14 @@ describe('what passes in a TCP flow', () => {
       });
     }));
 
-  it('is dropped when the proxy closes, and the flow says so', async () => {
-    let flow: TcpFlow | undefined;
-    const hooks: string[] = [];
-    await withProxy(PLAIN, async (stage) => {
+  it('is dropped when the proxy closes, and the flow says so', () =>
+    withProxy(PLAIN, async (stage) => {
+      const hooks: string[] = [];
       stage.proxy.on('tcpEnd', ({ error }) => void hooks.push(`${error?.code}`));
-      ({ flow } = await openPlain(stage));
-    });
-    expect([flow?.error?.code, hooks]).toEqual(['PROXY_CLOSED', ['PROXY_CLOSED']]);
-  });
+      const { flow } = await openPlain(stage);
+      await stage.proxy.close();
+      expect([flow.error?.code, hooks]).toEqual(['PROXY_CLOSED', ['PROXY_CLOSED']]);
+    }));
 });
 
 describe('hooks of TCP flows', () => {

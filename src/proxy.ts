@@ -100,7 +100,11 @@ export class RecordingProxy implements AsyncDisposable {
     return { cert, spki };
   }
 
-  /** Node's `fetch`, through this proxy and trusting its CA. Relative URLs are resolved against the runner's `baseURL`. */
+  /**
+   * Node's `fetch`, through this proxy and trusting its CA. Relative URLs are resolved against the runner's `baseURL`. Of a
+   * request that failed, the error's message says why.
+   * @throws SluiceError PROXY_CLOSED, or BAD_OPTION in other modes than `regular`: a rejection, as of any `fetch`
+   */
   get fetch(): typeof globalThis.fetch {
     return this.#clients.fetch;
   }
@@ -109,7 +113,8 @@ export class RecordingProxy implements AsyncDisposable {
    * Environment variables for child processes, so that they use this proxy and trust its CA: `http_proxy` and its kin,
    * `NO_PROXY=''`, `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE`, `CURL_CA_BUNDLE` ... The files named are removed when the
    * proxy is closed.
-   * @throws SluiceError CA_FILE if the certificate can't be written, PROXY_CLOSED
+   * @throws SluiceError CA_FILE if the certificate can't be written, PROXY_CLOSED, or BAD_OPTION in other modes than
+   * `regular`
    * @example
    * spawn('curl', ['https://api.test/'], { env: { ...process.env, ...proxy.env } });
    */
@@ -148,29 +153,51 @@ export class RecordingProxy implements AsyncDisposable {
     return disposer(this.#engine.answers.add(match, answer, options.times, this.#context.baseURL));
   }
 
-  /** Makes the test fail, listing them, if such flows are seen. @throws SluiceError BAD_MATCH */
+  /**
+   * Makes the test fail, listing them, if such flows are seen.
+   * @throws SluiceError BAD_MATCH
+   * @example
+   * proxy.forbid({ host: '*.analytics.test' });
+   */
   forbid(match: FlowMatch): Disposer {
     return disposer(this.#engine.verdict.forbid(compileFlowMatch(match, this.#context)));
   }
 
-  /** Sends a name's traffic elsewhere, as the `hosts` option does. @throws SluiceError BAD_OPTION */
+  /**
+   * Sends a name's traffic elsewhere, as the `hosts` option does. The most specific mapping counts, of equal ones the newest.
+   * @param name `name`, `*.name`, `name:port` or `*`
+   * @param target `host`, `host:port`, or with `http://` or `https://` what is spoken there, whatever the client speaks
+   * @throws SluiceError BAD_OPTION
+   * @example
+   * proxy.mapHost('app.test', 'http://127.0.0.1:3000');
+   */
   mapHost(name: string, target: string): Disposer {
     return disposer(this.#engine.origins.hosts.add(name, target));
   }
 
-  /** Adds a handler of one hook. Handlers run in order of registration and are waited for. @throws SluiceError BAD_OPTION */
+  /**
+   * Adds a handler of one hook. Handlers run in order of registration and are waited for.
+   * @throws SluiceError BAD_OPTION
+   * @example
+   * proxy.on('requestHeaders', (flow) => flow.request.headers.set('X-Test', '1'));
+   */
   on<H extends keyof Hooks>(hook: H, handler: Hooks[H]): Disposer {
     return disposer(this.#engine.hooks.add(hook, handler));
   }
 
-  /** Adds an addon: an object, or a module, of hooks. @throws SluiceError BAD_OPTION if it has none */
+  /**
+   * Adds an addon: an object, or a module, of hooks.
+   * @throws SluiceError BAD_OPTION if it has none
+   * @example
+   * proxy.use(await import('./addons/login.js'));
+   */
   use(addon: Partial<Hooks>): Disposer {
     return disposer(this.#engine.hooks.addAll(addon));
   }
 
   /**
    * Runs `action` and gives the flows that began while it ran, once they are over. A WebSocket counts to its handshake.
-   * @throws what `action` throws; SluiceError WAIT_TIMEOUT if a flow is still going on after 30 s
+   * @throws what `action` throws; SluiceError WAIT_TIMEOUT if a flow is still going on after the waits' default time
    */
   during<T>(action: () => T | Promise<T>): Promise<FlowList<HttpFlow>> {
     return this.#engine.flowWaits.during(action);

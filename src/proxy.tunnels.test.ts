@@ -1,6 +1,5 @@
-import { describe, it } from 'node:test';
 import type tls from 'node:tls';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { openTls, openTunnel, secured, TlsOrigin } from './listen/testing/tunnels.js';
 import { withProxy } from './testing/with-proxy.js';
 

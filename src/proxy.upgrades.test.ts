@@ -1,9 +1,8 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describe, it } from 'node:test';
 import type tls from 'node:tls';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import { openTls, openTunnel, TlsOrigin } from './listen/testing/tunnels.js';
 import { holdIn, type Stage, withProxy } from './testing/with-proxy.js';
@@ -174,6 +173,7 @@ describe('upgrades', () => {
       expect(await client.ending).toBe('rst');
       await upstream.ending;
       expect((await stage.over()).error?.code).toBe('HOOK_FAILED');
+      await expect(stage.proxy.verify()).rejects.toThrow('mine');
     }));
 
   it('a hook that runs on the 101 when the proxy is closed leaves no flow behind', () =>

@@ -2,9 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, open, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, it } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { octets, sha256 } from './testing/bytes.js';
 import {
   BINARY,

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { WebSocketFlow } from './flow/types.js';
 import { octets } from './testing/bytes.js';
 import {

@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { openTls, openTunnel, TlsOrigin } from './listen/testing/tunnels.js';
 import { RawOrigin, type RawPeer } from './testing/raw-peer.js';
 import {

@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import {
   endsOf,
   type FrameInit,
@@ -138,5 +137,6 @@ describe('hooks of a WebSocket', () => {
       expect([client.ended, upstream.ended]).toEqual(['fin', 'fin']);
       flow.websocket.send('client', 'late');
       expect(flow.warnings).toHaveLength(1);
+      expect(await problemOf(stage.proxy)).toEqual(new Error('mine'));
     }));
 });

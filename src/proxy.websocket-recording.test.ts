@@ -1,6 +1,5 @@
-import { describe, it } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { ClientOptions, ServerOptions } from 'ws';
 import { octets } from './testing/bytes.js';
 import {

@@ -2,7 +2,7 @@
  * The options `stickyCookie` and `stickyAuth`, as addons.
  * @module
  */
-import { now } from './clock.js';
+import { systemTime } from './clock.js';
 import { CookieJar } from './cookie-jar.js';
 import { endpointOf } from './flow/authority.js';
 import { compileFlowMatch, type FlowMatch } from './flow/match.js';
@@ -54,7 +54,7 @@ function cookies(where: Where): Partial<Hooks> {
       const { request } = flow;
       if (jar.empty || request.headers.has('cookie')) return undefined;
       return where(flow, () => {
-        const value = jar.cookiesFor(request.url, now());
+        const value = jar.cookiesFor(request.url, systemTime());
         if (value !== undefined) request.headers.set('Cookie', value);
       });
     },
@@ -62,7 +62,7 @@ function cookies(where: Where): Partial<Hooks> {
       const lines = flow.response.headers.getAll('set-cookie');
       if (lines.length === 0) return undefined;
       return where(flow, () => {
-        for (const line of lines) jar.store(line, flow.request.url, now());
+        for (const line of lines) jar.store(line, flow.request.url, systemTime());
       });
     },
   };

@@ -7,7 +7,7 @@ import type { HttpFlow } from './flow/types.js';
 
 /** Options of the waits. */
 export interface Wait {
-  /** Milliseconds. Default 30 000; 0 waits for ever. */
+  /** Milliseconds; 0 waits for ever. Default that of the proxy: 30 000, or what its fixture says (`waitTimeout`). */
   timeout?: number;
   /** Gives up waiting when aborted. */
   signal?: AbortSignal;

@@ -4,23 +4,25 @@ import net from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import type { Subject } from '../subjects.js';
-import type { Target } from './programs.js';
+import type { Destination } from './programs.js';
 
 const sink = Buffer.allocUnsafeSlow(1024 * 1024);
 const BLOCK = Buffer.alloc(1024 * 1024, 'sluice ');
 
 /** The request target, as the subject takes it. */
-const form = (subject: Subject, { port, secure, path }: Target) =>
+const form = (subject: Subject, { port, secure, path }: Destination) =>
   subject.kind === 'proxy' && !secure ? `http://127.0.0.1:${port}${path}` : path;
 
 /** A connection to where requests can be sent: through a tunnel and over TLS where need be. */
-export async function connect(subject: Subject, { port, secure }: Target): Promise<Duplex> {
+export async function connect(subject: Subject, { port, secure }: Destination): Promise<Duplex> {
   const socket = net.connect({ port: subject.port, host: '127.0.0.1', noDelay: true });
   await once(socket, 'connect');
   if (!secure) return socket;
   if (subject.kind === 'proxy') {
     socket.write(`CONNECT localhost:${port} HTTP/1.1\r\nHost: localhost:${port}\r\n\r\n`);
-    await once(socket, 'data');
+    // Some write it in parts.
+    let head = '';
+    while (!head.includes('\r\n\r\n')) head += String(((await once(socket, 'data')) as [Buffer])[0]);
   }
   const secured = tls.connect({
     socket,
@@ -33,7 +35,7 @@ export async function connect(subject: Subject, { port, secure }: Target): Promi
 }
 
 /** Downloads, and gives the seconds it took. In clear text only. */
-export function download(subject: Subject, target: Target, octets: number): Promise<number> {
+export function download(subject: Subject, destination: Destination, octets: number): Promise<number> {
   return new Promise((resolve, reject) => {
     let seen = 0;
     const started = process.hrtime.bigint();
@@ -53,12 +55,12 @@ export function download(subject: Subject, target: Target, octets: number): Prom
       },
     });
     socket.on('error', reject).on('close', () => reject(new Error(`closed after ${seen} of ${octets}`)));
-    socket.write(`GET ${form(subject, target)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+    socket.write(`GET ${form(subject, destination)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
   });
 }
 
 /** Uploads, and gives the seconds until the answer. In clear text only. */
-export function upload(subject: Subject, target: Target, octets: number): Promise<number> {
+export function upload(subject: Subject, destination: Destination, octets: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const started = process.hrtime.bigint();
     const socket = net.connect({ port: subject.port, host: '127.0.0.1' });
@@ -77,7 +79,7 @@ export function upload(subject: Subject, target: Target, octets: number): Promis
     });
     socket.on('close', () => reject(new Error(`closed with ${left} octets to send`)));
     socket.write(
-      `POST ${form(subject, target)} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${octets}\r\n\r\n`,
+      `POST ${form(subject, destination)} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${octets}\r\n\r\n`,
     );
     more();
   });
@@ -120,19 +122,19 @@ function repeat(
   };
 }
 
-const requestOf = (subject: Subject, target: Target) =>
-  `GET ${form(subject, target)} HTTP/1.1\r\nHost: localhost:${target.port}\r\nAccept: */*\r\nUser-Agent: bench\r\n\r\n`;
+const requestOf = (subject: Subject, destination: Destination) =>
+  `GET ${form(subject, destination)} HTTP/1.1\r\nHost: localhost:${destination.port}\r\nAccept: */*\r\nUser-Agent: bench\r\n\r\n`;
 
 /** Requests per second over kept connections. */
 export async function requests(
   subject: Subject,
-  target: Target,
+  destination: Destination,
   connections: number,
   seconds: number,
 ): Promise<number> {
   const sockets: Duplex[] = [];
-  for (let i = 0; i < connections; i++) sockets.push(await connect(subject, target));
-  const text = requestOf(subject, target);
+  for (let i = 0; i < connections; i++) sockets.push(await connect(subject, destination));
+  const text = requestOf(subject, destination);
   let done = 0;
   const started = process.hrtime.bigint();
   return new Promise((resolve, reject) => {
@@ -148,12 +150,12 @@ export async function requests(
 /** Milliseconds of each of `count` requests on one kept connection, with a pause before each. */
 export async function latencies(
   subject: Subject,
-  target: Target,
+  destination: Destination,
   count: number,
   pause: number,
 ): Promise<number[]> {
-  const socket = await connect(subject, target);
-  const text = requestOf(subject, target);
+  const socket = await connect(subject, destination);
+  const text = requestOf(subject, destination);
   const times: number[] = [];
   try {
     for (let i = 0; i < count; i++) {

@@ -4,14 +4,14 @@ import os from 'node:os';
 import path from 'node:path';
 import { loadCa } from '../../src/tls/ca.js';
 import { caPem } from '../../src/tls/testing/pems.js';
-import { end, freePort, GIB, type Listening, MIB, program, script } from '../harness.js';
+import { ended, freePort, GIB, type Listening, MIB, program, script } from '../harness.js';
 import { versionOf } from '../machine.js';
 
 /** The name that the certificates of origins and TLS relays are for. */
 export const NAME = 'localhost';
 
 export interface Origins {
-  /** `/down/N`, `/1k`, `/64k`, in clear text and over TLS. */
+  /** `/down/N`, `/1k`, `/64k`, `/page.html`, in clear text and over TLS. */
   plain: number;
   tls: number;
   /** Our own: uploads to `/up`, `/chunked/N` in 16 KiB chunks, and all of the above. */
@@ -22,7 +22,7 @@ export interface Origins {
   file: string;
   /** A folder for what has to be a file; it is removed at the end. */
   folder: string;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 const CONFIG = (folder: string, plain: number, tls: number) => `
@@ -33,6 +33,7 @@ error_log stderr crit;
 events { worker_connections 4096; }
 http {
   access_log off;
+  types { text/html html; }
   default_type application/octet-stream;
   sendfile on;
   tcp_nodelay on;
@@ -72,8 +73,8 @@ export async function startOrigins(): Promise<Origins> {
     writeFileSync(path.join(folder, 'nginx.conf'), CONFIG(folder, plain, tls));
     started.push(await program('nginx', ['-p', folder, '-c', path.join(folder, 'nginx.conf')], plain));
   }
-  const stop = () => {
-    for (const listening of started) end(listening);
+  const stop = async () => {
+    await Promise.all(started.map(ended));
     rmSync(folder, { recursive: true, force: true });
   };
   return { plain, tls, own: own.port, ownTls: ownTls.port, server, file, folder, stop };
@@ -86,6 +87,7 @@ function makeFiles(www: string): void {
   chmodSync(path.dirname(www), 0o755);
   writeFileSync(path.join(www, '1k'), 'x'.repeat(1024));
   writeFileSync(path.join(www, '64k'), 'x'.repeat(65_536));
+  writeFileSync(path.join(www, 'page.html'), '<title>A page</title>');
   for (const octets of [20_000, 64 * MIB, GIB, 4 * GIB]) {
     const file = path.join(www, 'down', String(octets));
     writeFileSync(file, '');

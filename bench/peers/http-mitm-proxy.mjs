@@ -17,4 +17,8 @@ proxy.listen(
   },
   () => process.send({ port: proxy.httpPort }),
 );
+process.on('message', ({ id, what }) => {
+  if (what === 'gc') globalThis.gc();
+  process.send({ id });
+});
 process.on('disconnect', () => process.exit());

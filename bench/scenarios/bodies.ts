@@ -4,7 +4,7 @@ import { curlDown, curlUp } from '../load/programs.js';
 import { download, upload } from '../load/sockets.js';
 import { lacks, versionOf } from '../machine.js';
 import type { Origins } from '../origins/origins.js';
-import type { Scenario, Target as Wanted } from '../results.js';
+import type { Scenario, Target } from '../results.js';
 import {
   type Cast,
   direct,
@@ -21,7 +21,7 @@ import {
 
 const BARE = 'Sluice, digest: false';
 const DIGEST = 'Sluice, streamed';
-const TRANSFORM = 'Sluice, identity transform';
+const TRANSFORM = 'Sluice, identity, digest: false';
 
 /** Everybody, in front of an origin. */
 async function cast(
@@ -48,7 +48,7 @@ interface Plan {
   port: number;
   secure: boolean;
   side: 'request' | 'response';
-  targets: Wanted[];
+  targets: Target[];
   /** Gives seconds. */
   move(subject: Subject): Promise<number>;
 }
@@ -66,11 +66,11 @@ async function measured(
 
 export async function downloadScenario(origins: Origins, secure: boolean): Promise<Scenario> {
   const port = secure ? origins.tls : origins.plain;
-  const target = { port, secure, path: `/down/${GIB}` };
+  const destination = { port, secure, path: `/down/${GIB}` };
   const hasCurl = versionOf('curl') !== undefined;
   if (secure && !hasCurl) return left('download-tls', 'Streamed download of 1 GiB over TLS');
   const [beside, bare, digest] = secure ? [TLS_RELAY, 1, 0.7] : [RELAY, 1.5, 0.85];
-  const targets: Wanted[] = [
+  const targets: Target[] = [
     {
       what: `streamed download${secure ? ', TLS' : ''}, digest: false / ${beside}`,
       subject: BARE,
@@ -93,32 +93,32 @@ export async function downloadScenario(origins: Origins, secure: boolean): Promi
     secure,
     side: 'response',
     targets,
-    move: (subject) => (hasCurl ? curlDown(subject, target, GIB) : download(subject, target, GIB)),
+    move: (subject) => (hasCurl ? curlDown(subject, destination, GIB) : download(subject, destination, GIB)),
   });
 }
 
 export async function chunkedScenario(origins: Origins): Promise<Scenario> {
-  const target = { port: origins.own, secure: false, path: `/chunked/${GIB}` };
+  const destination = { port: origins.own, secure: false, path: `/chunked/${GIB}` };
   if (versionOf('curl') === undefined)
     return left('chunked', 'Streamed download of 1 GiB in chunks of 16 KiB');
   return measured(origins, {
     id: 'chunked',
     title: 'Streamed download of 1 GiB in chunks of 16 KiB',
-    port: target.port,
+    port: destination.port,
     secure: false,
     side: 'response',
     targets: [],
-    move: (subject) => curlDown(subject, target, GIB),
+    move: (subject) => curlDown(subject, destination, GIB),
   });
 }
 
 export async function uploadScenario(origins: Origins, secure: boolean): Promise<Scenario> {
   // nginx has nothing that reads a body to its end and drops it.
   const port = secure ? origins.ownTls : origins.own;
-  const target = { port, secure, path: '/up' };
+  const destination = { port, secure, path: '/up' };
   const hasCurl = versionOf('curl') !== undefined;
   if (secure && !hasCurl) return left('upload-tls', 'Streamed upload of 1 GiB over TLS');
-  const targets: Wanted[] = secure
+  const targets: Target[] = secure
     ? []
     : [
         { what: 'streamed upload, digest: false / raw relay', subject: BARE, to: RELAY, atLeast: 0.95 },
@@ -131,7 +131,8 @@ export async function uploadScenario(origins: Origins, secure: boolean): Promise
     secure,
     side: 'request',
     targets,
-    move: (subject) => (hasCurl ? curlUp(subject, target, origins.file, GIB) : upload(subject, target, GIB)),
+    move: (subject) =>
+      hasCurl ? curlUp(subject, destination, origins.file, GIB) : upload(subject, destination, GIB),
   });
 }
 

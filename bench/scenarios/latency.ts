@@ -6,7 +6,7 @@ import type { Scenario } from '../results.js';
 import { direct, nodeHttp, others, RELAY, relay, sluice, withCast } from '../subjects.js';
 
 const COUNT = 300;
-/** Milliseconds between requests: a page that loads asks for more than that allows. */
+/** Milliseconds before each request, so that none waits for what another has left to do. */
 const PAUSE = 3;
 
 export async function latencyScenario(origins: Origins): Promise<Scenario> {
@@ -19,12 +19,12 @@ export async function latencyScenario(origins: Origins): Promise<Scenario> {
     ...peers,
   ];
   return withCast({ subjects, skipped }, async () => {
-    const target = { port: origins.plain, secure: false, path: '/1k' };
+    const destination = { port: origins.plain, secure: false, path: '/1k' };
     const medians = subjects.map((): number[] => []);
     const slowest = subjects.map((): number[] => []);
     for (let round = -1; round < rounds; round++) {
       for (const [i, subject] of subjects.entries()) {
-        const times = (await latencies(subject, target, COUNT, PAUSE)).sort((a, b) => a - b);
+        const times = (await latencies(subject, destination, COUNT, PAUSE)).sort((a, b) => a - b);
         if (round < 0) continue;
         medians[i]?.push(times[Math.floor(COUNT / 2)] ?? Number.NaN);
         slowest[i]?.push(times[Math.floor(COUNT * 0.99)] ?? Number.NaN);

@@ -26,8 +26,8 @@ async function retained({ own }: Origins): Promise<number> {
   const peer = await script('./peers/peer.ts', 'sluice', '{}', 'stream');
   const subject: Subject = { name: 'Sluice', kind: 'proxy', port: peer.port, stop: () => end(peer) };
   const many = async (count: number) => {
-    const target = { port: own, secure: false, path: '/down/20000' };
-    for (let i = 0; i < count; i++) await download(subject, target, 20_000);
+    const destination = { port: own, secure: false, path: '/down/20000' };
+    for (let i = 0; i < count; i++) await download(subject, destination, 20_000);
   };
   const heap = async () => {
     await ask(peer, 'gc');
@@ -54,6 +54,13 @@ export async function memoryScenarios(origins: Origins): Promise<Scenario[]> {
     for (let round = 0; round < Math.min(3, rounds); round++) values.push(await grown(origins, up, octets));
     rows.push({ subject, values });
   }
+  // The same for both: growth does not follow the size.
+  const more = rows.flatMap((row, i) => {
+    const before = rows[i - 1];
+    if (i % 2 === 0 || before === undefined) return [];
+    const values = row.values.map((value, round) => value - (before.values[round] ?? Number.NaN));
+    return [{ subject: `${row.subject} over 1 GiB`, values }];
+  });
   const kept = { subject: 'Sluice', values: [await retained(origins)] };
   return [
     {
@@ -62,7 +69,11 @@ export async function memoryScenarios(origins: Origins): Promise<Scenario[]> {
       unit: 'MiB',
       better: 'lower',
       rows,
-      targets: rows.map(({ subject }) => ({ what: `RSS growth, ${subject}`, subject, atMost: 32 })),
+      derived: more,
+      targets: [
+        ...rows.map(({ subject }) => ({ what: `RSS growth, ${subject}`, subject, atMost: 32 })),
+        ...more.map(({ subject }) => ({ what: `RSS growth, ${subject}`, subject, atMost: 8 })),
+      ],
     },
     {
       id: 'retained',

@@ -35,7 +35,7 @@ export async function playwrightScenario(origins: Origins): Promise<Scenario> {
       `${FOLDER}/playwright.config.ts`,
       `export default { workers: 1, reporter: 'null', use: { launchOptions: { executablePath: '${executablePath}', args: ['--no-sandbox', '--disable-background-networking'] } } };\n`,
     );
-    const visit = `await page.goto('http://127.0.0.1:${origins.plain}/1k');`;
+    const visit = `await page.goto('http://127.0.0.1:${origins.plain}/page.html');`;
     writeFileSync(`${FOLDER}/without.spec.ts`, spec('@playwright/test', visit));
     writeFileSync(`${FOLDER}/with.spec.ts`, spec('sluice/playwright', visit));
     const [without = [], through = []] = await turns([

@@ -4,7 +4,7 @@ import { wrk } from '../load/programs.js';
 import { requests } from '../load/sockets.js';
 import { versionOf } from '../machine.js';
 import type { Origins } from '../origins/origins.js';
-import type { Scenario, Target as Wanted } from '../results.js';
+import type { Scenario, Target } from '../results.js';
 import {
   type Cast,
   direct,
@@ -31,13 +31,13 @@ async function rate(
   path: string,
   connections: number,
 ): Promise<number> {
-  const target = { port: secure ? origins.tls : origins.plain, secure, path };
+  const destination = { port: secure ? origins.tls : origins.plain, secure, path };
   // wrk knows of no tunnels.
   const value =
     secure || versionOf('wrk') === undefined
-      ? await requests(subject, target, connections, SECONDS)
-      : await wrk(subject, target, { connections, seconds: SECONDS, folder: origins.folder });
-  if (subject.peer?.child.connected && subject.name.startsWith(RECORDED)) {
+      ? await requests(subject, destination, connections, SECONDS)
+      : await wrk(subject, destination, { connections, seconds: SECONDS, folder: origins.folder });
+  if (subject.peer?.child.connected) {
     await ask(subject.peer, 'clear');
     await ask(subject.peer, 'gc');
   }
@@ -53,7 +53,7 @@ async function cast(origins: Origins, secure: boolean): Promise<Cast> {
 }
 
 export async function requestScenarios(origins: Origins, secure: boolean): Promise<Scenario[]> {
-  const targets: Wanted[] = secure
+  const targets: Target[] = secure
     ? [{ what: 'recorded 1 KiB, TLS / raw TLS relay', subject: RECORDED, to: TLS_RELAY, atLeast: 0.75 }]
     : [
         { what: 'recorded 1 KiB / raw relay', subject: RECORDED, to: RELAY, atLeast: 0.75 },
@@ -61,7 +61,7 @@ export async function requestScenarios(origins: Origins, secure: boolean): Promi
         { what: 'recorded 1 KiB / node:http pipe', subject: RECORDED, to: 'node:http pipe', atLeast: 1 },
       ];
   return withCast(await cast(origins, secure), async ({ subjects, skipped }) => {
-    const measured = async (path: string, size: string, wanted: Wanted[]): Promise<Scenario> => {
+    const measured = async (path: string, size: string, wanted: Target[]): Promise<Scenario> => {
       const values = await turns(
         subjects.map((subject) => () => rate(subject, origins, secure, path, CONNECTIONS)),
       );

@@ -28,7 +28,7 @@ async function checkRecord(peer: Listening, { size, messages }: Load, cap: numbe
 }
 
 /** Something that a load goes through. */
-interface Way {
+interface Passage {
   name: string;
   /** The port of a proxy; none: straight to the origin. */
   port: number | undefined;
@@ -38,13 +38,13 @@ interface Way {
   cap?: number;
 }
 
-const sluice = async (name: string, options: object, cap = Number.POSITIVE_INFINITY): Promise<Way> => {
+const sluice = async (name: string, options: object, cap = Number.POSITIVE_INFINITY): Promise<Passage> => {
   const peer = await script('./peers/peer.ts', 'sluice', JSON.stringify(options), 'none');
   return { name, port: peer.port, peer, cap };
 };
 
 /** One turn, in seconds. What was recorded is looked at and let go. */
-async function turn({ port, peer, cap }: Way, origin: Listening, load: Load): Promise<number> {
+async function turn({ port, peer, cap }: Passage, origin: Listening, load: Load): Promise<number> {
   const seconds = await echoed(port, origin.port, load);
   if (peer !== undefined) {
     if (cap !== undefined) await checkRecord(peer, load, cap);
@@ -55,18 +55,18 @@ async function turn({ port, peer, cap }: Way, origin: Listening, load: Load): Pr
 }
 
 async function measured(
-  ways: Way[],
+  passages: Passage[],
   origin: Listening,
   load: Load,
   unit: (seconds: number) => number,
 ): Promise<Row[]> {
-  const values = await turns(ways.map((way) => async () => unit(await turn(way, origin, load))));
-  return ways.map(({ name }, i) => ({ subject: name, values: values[i] ?? [] }));
+  const values = await turns(passages.map((passage) => async () => unit(await turn(passage, origin, load))));
+  return passages.map(({ name }, i) => ({ subject: name, values: values[i] ?? [] }));
 }
 
 async function small(
   origin: Listening,
-  beside: Way[],
+  beside: Passage[],
   { name, each }: { name: string; each: boolean },
 ): Promise<Scenario> {
   const load = each ? { ...SMALL, messages: 50_000, each } : SMALL;
@@ -90,7 +90,7 @@ async function small(
   };
 }
 
-async function large(origin: Listening, beside: Way[]): Promise<Scenario> {
+async function large(origin: Listening, beside: Passage[]): Promise<Scenario> {
   const stored = await sluice('Sluice, streamed', { streamWebsockets: true });
   const capped = await sluice(
     'Sluice, 64k of each stored',
@@ -170,9 +170,13 @@ export async function websocketScenarios(origins: Origins): Promise<Scenario[]> 
   const origin = await script('./origins/echo.ts');
   const tunnel = await script('./peers/peer.ts', 'tunnel');
   const cast = await others(origins, true);
-  // http-mitm-proxy takes what is in a tunnel for TLS.
   const able = cast.subjects.filter(({ name }) => !name.startsWith('http-mitm-proxy'));
-  const piped: Way[] = [
+  const unable = cast.subjects.filter((subject) => !able.includes(subject));
+  const skipped = [
+    ...cast.skipped,
+    ...unable.map(({ name }) => `${name}: takes what is in a tunnel for TLS, and these are in clear text`),
+  ];
+  const piped: Passage[] = [
     { name: 'no proxy', port: undefined },
     { name: TUNNEL, port: tunnel.port, peer: tunnel },
   ];
@@ -183,7 +187,7 @@ export async function websocketScenarios(origins: Origins): Promise<Scenario[]> 
       await small(origin, piped, { name: 'written together', each: false }),
       await large(origin, beside),
       await memory(origin),
-    ].map((scenario) => ({ ...scenario, skipped: cast.skipped }));
+    ].map((scenario) => ({ ...scenario, skipped }));
   } finally {
     for (const subject of cast.subjects) subject.stop();
     for (const peer of [origin, tunnel]) end(peer);

@@ -53,7 +53,7 @@ exports.use = async ({ sluice, matchers, faults }, register) => {
   const verdict = await matchers.toHaveStatus.call({}, streamed, 200);
   assert.equal(verdict.pass, true, verdict.message());
 
-  // Child processes are routed by sluice/register: Node heeds the variables by itself from 22.21 and 24 on only.
+  // Child processes are routed by sluice/register: Node heeds the variables by itself from 22.21 and 24.5 on only.
   const child = `
     const read = require('node:http').get(process.argv[1], (response) => response.pipe(process.stdout));
     read.on('error', (error) => { throw error; });

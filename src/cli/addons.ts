@@ -124,12 +124,15 @@ class Addon {
       throw this.#refusal(`${why}; give the path of a module`);
     }
     if (!found.isFile()) throw this.#refusal('this is not a file; give the path of a module');
-    this.#seen = await this.#content();
+    const before = await this.#content();
+    this.#seen = before;
     const { exports, files } = await this.#module();
     const hooks = this.#hooksIn(exports);
+    const isLatest = (await this.#content()) === before;
     this.files = files;
     this.#hooks = hooks;
-    this.#seen = await this.#content();
+    // What was written meanwhile may not be what was loaded: its change, which is told yet, must be taken for one.
+    this.#seen = isLatest ? await this.#content() : '';
     this.#watch?.follow(files);
   }
 

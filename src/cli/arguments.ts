@@ -22,8 +22,8 @@ export interface Flag {
 
 /** Every flag, in the order of the help. */
 export const FLAGS: Readonly<Record<string, Flag>> = {
-  port: { short: 'p', value: 'PORT', repeats: true, option: 'port' },
-  'listen-host': { value: 'HOST', repeats: true, option: 'host' },
+  port: { short: 'p', value: 'PORT', option: 'port' },
+  'listen-host': { value: 'HOST', option: 'host' },
   mode: { value: 'MODE', option: 'mode' },
   set: { value: 'NAME=VALUE', repeats: true, help: 'sets an option; --options lists them' },
   script: { short: 's', value: 'ADDON', repeats: true, help: 'a TypeScript or JavaScript module of hooks' },
@@ -74,6 +74,9 @@ export function readArguments(args: string[]): Task {
   const given = new Map<string, string[]>();
   const filter: string[] = [];
   const settings = new Settings();
+  const set = new Set<string>();
+  /** Flags by the options that they set. */
+  const flagged = new Map<string, string>();
   for (const token of tokens) {
     if (token.kind === 'positional') filter.push(token.value);
     if (token.kind !== 'option') continue;
@@ -81,7 +84,12 @@ export function readArguments(args: string[]): Task {
     given.set(token.name, [...(given.get(token.name) ?? []), value]);
     const { option } = FLAGS[token.name] ?? {};
     if (option !== undefined) settings.set(option, value, token.rawName);
-    if (token.name === 'set') settings.setting(value);
+    if (token.name === 'set') set.add(settings.setting(value));
+    if (option !== undefined) flagged.set(option, token.rawName);
+  }
+  for (const [option, flag] of flagged) {
+    if (set.has(option))
+      throw new SluiceError('BAD_OPTION', `${flag} and --set ${option}= are the same; give one`);
   }
   const last = (name: string) => given.get(name)?.at(-1);
   const show = (['help', 'options', 'version'] as const).find((name) => given.has(name));

@@ -35,7 +35,7 @@ export async function runCommand(args: string[]): Promise<void> {
 
 function show(what: 'help' | 'options' | 'version'): void {
   const text = { help, options: optionList, version }[what];
-  process.stdout.write(`${text(process.stdout.columns ?? Number.POSITIVE_INFINITY)}\n`);
+  process.stdout.write(`${text(process.stdout.columns || Number.POSITIVE_INFINITY)}\n`);
 }
 
 async function record(task: Run, screen: Screen): Promise<void> {
@@ -69,10 +69,16 @@ function whenAsked(session: Session): Promise<void> {
     };
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, signalled);
     let isUnread = false;
-    process.stdout.on('error', () => {
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
       // Every write fails from now on; only the first asks to stop.
-      if (!isUnread) stop();
+      if (isUnread) return;
       isUnread = true;
+      // As when the disk that it goes to is full. A reader that has gone wants to hear no more.
+      if (error.code !== 'EPIPE') {
+        session.note(`sluice: standard output cannot be written: ${error.message}`);
+        process.exitCode = FAILED;
+      }
+      stop();
     });
     const uncaught = (thrown: unknown) => {
       // As when a hook throws, the proxy goes on.

@@ -5,10 +5,15 @@ import { clearTimeout, setTimeout } from '../clock.js';
 /** Saving a file is several changes: they are taken for one that comes when it has been quiet for so long, in ms. */
 const QUIET = 50;
 
-/** Watches files. It is their folders that are watched: editors put a new file in the old one's place. */
+/**
+ * Watches files. It is their folders that are watched: editors put a new file in the old one's place; and the folders
+ * that these are in: builds make theirs anew.
+ */
 export class FileWatch {
   readonly #folders = new Map<string, FSWatcher>();
   #files = new Set<string>();
+  /** Folders of files. */
+  #homes = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
   /** @param failed told when a folder cannot be watched: there are more than the system takes, or it has gone */
@@ -20,28 +25,35 @@ export class FileWatch {
   /** Watches these instead of those before. */
   follow(files: readonly string[]): void {
     this.#files = new Set(files.flatMap(placesOf));
-    const folders = new Set([...this.#files].map((file) => path.dirname(file)));
+    this.#homes = new Set([...this.#files].map((file) => path.dirname(file)));
+    const folders = new Set([...this.#homes].flatMap((home) => [path.dirname(home), home]));
     for (const [folder, watcher] of this.#folders) {
       if (folders.has(folder)) continue;
       watcher.close();
       this.#folders.delete(folder);
     }
-    for (const folder of folders) {
-      if (this.#folders.has(folder)) continue;
-      try {
-        this.#folders.set(folder, this.#watch(folder));
-      } catch (error) {
-        this.failed(error);
-      }
+    for (const folder of folders) if (!this.#folders.has(folder)) this.#watch(folder);
+  }
+
+  #watch(folder: string): void {
+    try {
+      const watcher = watch(folder, (event, name) => {
+        const place = name === null ? folder : path.join(folder, name);
+        if (event === 'rename' && place !== folder && this.#homes.has(place)) this.#watchAnew(place);
+        if (name === null || this.#files.has(place) || this.#homes.has(place)) this.#changed();
+      });
+      watcher.on('error', this.failed);
+      this.#folders.set(folder, watcher);
+    } catch (error) {
+      this.failed(error);
     }
   }
 
-  #watch(folder: string): FSWatcher {
-    const watcher = watch(folder, (_, name) => {
-      if (name === null || this.#files.has(path.join(folder, name))) this.#changed();
-    });
-    watcher.on('error', this.failed);
-    return watcher;
+  /** A folder has gone, or there is another in its place: what watched it hears of nothing any more. */
+  #watchAnew(folder: string): void {
+    this.#folders.get(folder)?.close();
+    this.#folders.delete(folder);
+    if (existsSync(folder)) this.#watch(folder);
   }
 
   close(): void {

@@ -1,12 +1,16 @@
 import type { HttpFlow, TcpFlow } from '../index.js';
 import { describeTcp, flowWords, printable } from '../internal.js';
 import type { Paint } from './screen.js';
+import { asTyped } from './settings.js';
 
 /** A finished flow in a line, with its warnings in lines of their own. */
 export function flowLines(flow: HttpFlow, paint: Paint): string[] {
   const { request, outcome, facts } = flowWords(flow, { ended: true });
   const colour = outcomeColour(flow, paint);
-  return [`${request} → ${colour(outcome)} ${paint.dim(`(${facts})`)}`, ...warningLines(flow, paint)];
+  return [
+    `${request} → ${colour(asTyped(outcome))} ${paint.dim(`(${facts})`)}`,
+    ...warningLines(flow, paint),
+  ];
 }
 
 /** A finished TCP flow. */
@@ -16,7 +20,7 @@ export function tcpFlowLines(flow: TcpFlow, paint: Paint): string[] {
 }
 
 function warningLines({ warnings }: HttpFlow | TcpFlow, paint: Paint): string[] {
-  return warnings.map((warning) => paint.yellow(`  warning: ${printable(warning)}`));
+  return warnings.map((warning) => paint.yellow(`  warning: ${printable(asTyped(warning))}`));
 }
 
 function outcomeColour(flow: HttpFlow, paint: Paint): (text: string) => string {

@@ -7,6 +7,7 @@ import tls from 'node:tls';
 import { expect } from 'expect';
 import { through, withCommand } from '../testing/command.js';
 import { TlsServer } from '../testing/tls-server.js';
+import { CHROMIUM_HELLO } from '../tls/testing/hellos.js';
 
 /** A CONNECT tunnel through the command. */
 async function tunnel(port: number, authority: string): Promise<net.Socket> {
@@ -38,6 +39,7 @@ describe('sluice', () => {
         trusting.destroy();
         // Not a hello that anybody could answer.
         const confused = await tunnel(port, 'app.test:443');
+        confused.on('error', () => confused.destroy());
         confused.write(Buffer.from('160301000500aabbccdd', 'hex'));
         const [line] = await sluice.complains(/^client 127\.0\.0\.1:\d+ to app\.test:443: .*$/m);
         expect(line).toMatch(/SSL/);
@@ -47,6 +49,31 @@ describe('sluice', () => {
     } finally {
       await server.close();
     }
+  });
+
+  it('tells once of clients that do not trust the CA, by host and how they said so', async () => {
+    await withCommand(async ({ start }) => {
+      const sluice = start(['--set', 'hosts=*=127.0.0.1:1']);
+      const port = await sluice.port();
+      const tells = (what: string) =>
+        sluice.complains(new RegExp(`^client 127\\.0\\.0\\.1:\\d+ to ${what}$`, 'm'));
+      const hint = '; --save-ca FILE writes its certificate';
+      const closed = ': the client closed the connection during the TLS handshake; it may not trust the CA';
+      for (const host of ['app.test', 'app.test', 'b.test']) {
+        const socket = await tunnel(port, `${host}:443`);
+        const distrusting = tls.connect({ socket, servername: host });
+        await once(distrusting, 'close').catch(() => undefined);
+        await tells(`${host}:443${closed}${hint}`);
+        const saying = await tunnel(port, `${host}:443`);
+        saying.write(CHROMIUM_HELLO);
+        await once(saying, 'data');
+        saying.end(Buffer.from('15030300020230', 'hex'));
+        await once(saying, 'close');
+        await tells(`${host}:443 does not trust the CA${hint}`);
+      }
+      const { code, stderr } = await sluice.interrupt();
+      expect({ code, lines: stderr.split('\n').length - 1 }).toEqual({ code: 0, lines: 4 });
+    });
   });
 
   it('prints TCP flows', async () => {

@@ -41,6 +41,17 @@ describe('the screen', () => {
     expect(new Screen(new Terminal(5, 1), new PassThrough())).toMatchObject({ width: 4, height: 1 });
   });
 
+  it('takes a terminal that does not know its size for one of 80 columns and 24 rows', () => {
+    for (const size of [{ columns: 0, rows: 0 }, {}]) {
+      const output = Object.assign(new PassThrough({ encoding: 'utf8' }), { isTTY: true as const, ...size });
+      const screen = new Screen(output, output);
+      expect(screen).toMatchObject({ width: 79, height: 22 });
+      screen.draw(['a'.repeat(79), 'b']);
+      screen.draw([]);
+      expect(output.read()).toMatch(/\nb\n\r\x1b\[2A\x1b\[0J$/);
+    }
+  });
+
   it('draws no foot where there is no terminal', () => {
     const pipe = new PassThrough({ encoding: 'utf8' });
     const screen = new Screen(pipe, pipe);

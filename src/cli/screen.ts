@@ -51,12 +51,12 @@ export class Screen {
 
   /** How many characters fit in a line of the foot; the last column is left free, or some terminals would wrap. */
   get width(): number {
-    return Math.max(1, (this.out.columns ?? 80) - 1);
+    return Math.max(1, this.#columns - 1);
   }
 
   /** How many lines the foot may have. */
   get height(): number {
-    return Math.max(1, (this.out.rows ?? 24) - 2);
+    return Math.max(1, (this.out.rows || 24) - 2);
   }
 
   /** A line on standard output, above the foot. */
@@ -89,6 +89,11 @@ export class Screen {
     return new Console({ stdout: above(this.out), stderr: above(this.err), colorMode: this.hasFoot });
   }
 
+  /** A terminal that was not told its size says 0. */
+  get #columns(): number {
+    return this.out.columns || 80;
+  }
+
   #above(output: Output, text: string): void {
     if (this.#foot.length === 0) {
       output.write(text);
@@ -108,8 +113,10 @@ export class Screen {
 
   /** Moves to the foot's first line and clears from there on. A narrower terminal may have wrapped its lines by now. */
   #wiped(): string {
-    const columns = this.out.columns ?? 80;
-    const rows = this.#foot.reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / columns)), 0);
+    const rows = this.#foot.reduce(
+      (sum, line) => sum + Math.max(1, Math.ceil(line.length / this.#columns)),
+      0,
+    );
     return rows === 0 ? '' : `\r\x1b[${rows}A\x1b[0J`;
   }
 }

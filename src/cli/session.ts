@@ -2,18 +2,26 @@
  * A run of the command: from the first line to the last.
  * @module
  */
-import { inspect } from 'node:util';
 import { clearInterval, performance, setInterval, setTimeout } from '../clock.js';
-import { type HttpFlow, isSluiceError, type RecordingProxy, startProxy, type TcpFlow } from '../index.js';
-import { compileFilter, plural } from '../internal.js';
-import { inOneLine } from './addon-errors.js';
+import {
+  type ClientInfo,
+  type HttpFlow,
+  isSluiceError,
+  type RecordingProxy,
+  startProxy,
+  type TcpFlow,
+} from '../index.js';
+import { ClientDistrust, compileFilter, plural, printable } from '../internal.js';
+import { inFull, inOneLine } from './addon-errors.js';
 import { Addons } from './addons.js';
 import type { Task } from './arguments.js';
 import { flowLines, tcpFlowLines } from './flow-log.js';
 import { checkWritable, KeptFlows, save } from './output-files.js';
 import { Progress } from './progress.js';
 import type { Paint, Screen } from './screen.js';
+import { asTyped } from './settings.js';
 
+/** A task that starts a proxy. */
 export type Run = Extract<Task, { show?: undefined }>;
 
 /** Milliseconds between two drawings of the progress. */
@@ -29,6 +37,8 @@ export class Session {
   readonly #kept: KeptFlows | undefined;
   readonly #over = new WeakSet<HttpFlow>();
   readonly #matches: (flow: HttpFlow) => boolean;
+  /** Where to, and how, clients did not trust the CA: each is told once. */
+  readonly #distrust = new Set<string>();
   readonly #ticker: NodeJS.Timeout | undefined;
   #cut: () => void = () => undefined;
   #allOver: () => void = () => undefined;
@@ -44,10 +54,7 @@ export class Session {
     this.#matches = task.filter === undefined ? () => true : compileFilter(task.filter);
     this.#kept = task.saveHar === undefined ? undefined : new KeptFlows();
     proxy.watch((flow, moment) => this.#happened(flow, moment));
-    proxy.on('clientError', (client, error) => {
-      const where = client.tunnel === undefined ? '' : ` to ${client.tunnel}`;
-      this.note(`client ${client.address}:${client.port}${where}: ${inOneLine(error)}`);
-    });
+    proxy.on('clientError', (client, error) => this.#tellClientError(client, error));
     proxy.on('tcpEnd', (flow) => this.#print(flow));
     // After the hooks of the command's own: what follows one that throws is not called.
     addons.install(proxy);
@@ -99,8 +106,7 @@ export class Session {
   blameAddon(thrown: unknown): boolean {
     if (this.task.addons.length === 0) return false;
     if (this.addons.threw(thrown)) return true;
-    const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : inspect(thrown);
-    this.note(`addon: nobody caught ${text}`);
+    this.note(`addon: nobody caught ${inFull(thrown)}`);
     return true;
   }
 
@@ -164,7 +170,9 @@ export class Session {
     }
     this.#over.add(flow);
     this.#progress.leave(flow);
-    // Those that are kept are kept here.
+    // Or its line would follow the one that says it is over.
+    if (this.#ticker !== undefined) this.#draw();
+    // The command may run for days: what is to be saved is in #kept, and the proxy's own list is of no use.
     this.proxy.flows.clear();
     this.#tellProblem(flow);
     if (this.#matches(flow)) {
@@ -172,6 +180,23 @@ export class Session {
       this.#print(flow);
     }
     if (this.#progress.size === 0) this.#allOver();
+  }
+
+  #tellClientError(client: ClientInfo, error: Error): void {
+    const where = client.tunnel === undefined ? '' : ` to ${printable(client.tunnel)}`;
+    const who = `client ${client.address}:${client.port}${where}`;
+    if (!(error instanceof ClientDistrust)) {
+      this.note(`${who}: ${asTyped(inOneLine(error))}`);
+      return;
+    }
+    // Clients try again and again.
+    const what = error.alert === undefined ? `: ${error.message}` : ' does not trust the CA';
+    if (this.#distrust.has(where + what)) return;
+    this.#distrust.add(where + what);
+    const { saveCa } = this.task;
+    const file =
+      saveCa === undefined ? '--save-ca FILE writes its certificate' : `its certificate is in ${saveCa}`;
+    this.note(`${who}${what}; ${file}`);
   }
 
   #print(flow: HttpFlow | TcpFlow): void {

@@ -6,7 +6,7 @@ import type { ProxyOptions } from '../index.js';
 import { OPTIONS } from '../options.js';
 import { withCommand } from '../testing/command.js';
 import { caPem } from '../tls/testing/pems.js';
-import { describeOptions, Settings } from './settings.js';
+import { asTyped, describeOptions, Settings } from './settings.js';
 
 /** What the options are after `--set`s. */
 function setTo(...settings: string[]): ProxyOptions {
@@ -65,10 +65,16 @@ const REFUSED: [setting: string, says: RegExp][] = [
   ['ca=nowhere.pem,nowhere.pem', /^ca: the file cannot be read: .*nowhere\.pem/],
   ['upstream_ca=README.md', /^upstream_ca: /],
   ['ignore_hosts=(', /^ignore_hosts: /],
-  ['sticky_cookie=~zz', /^sticky_cookie: /],
+  ['sticky_cookie=~zz', /^sticky_cookie: ~zz is not an operator/],
+  ['upstream={"server":1', /^upstream: the value given is not accepted; give the URL of an HTTP proxy/],
+  ['upstream={x:1', /^upstream: the value given is not accepted/],
+  ['upstream={"server":1}', /^upstream: server is not text; /],
+  ['upstream=h:1,bypas=.x', /^upstream: unknown part "bypas"; give bypass$/],
+  ['upstream=bypass=.x', /^upstream: the value given is not accepted/],
+  ['stream_content_types=["a/b"', /^stream_content_types: .* is not accepted/],
   ['stream_websockets', /^--set stream_websockets has no value; write stream_websockets=true\|false$/],
   ['streamLargeBodies=1', /^unknown option "streamLargeBodies"; did you mean stream_large_bodies\?$/],
-  ['=1', /^unknown option ""; /],
+  ['=1', /^--set =1 has no name; write --set NAME=VALUE$/],
   ['toString=1', /^unknown option "toString"; /],
 ];
 
@@ -97,6 +103,15 @@ describe('--set', () => {
   for (const [setting, says] of REFUSED) {
     it(`${setting} is refused`, () => expect(() => setTo(setting)).toThrow(says));
   }
+
+  it('calls options in messages as they are written here', () => {
+    expect(asTyped('map it with the option hosts; another password than the option proxyAuth')).toBe(
+      'map it with --set hosts=; another password than --set proxy_auth=',
+    );
+    expect(asTyped('the body is over bodySizeLimit, 5 octets, on port 1 of hosts')).toBe(
+      'the body is over body_size_limit, 5 octets, on port 1 of hosts',
+    );
+  });
 
   it('knows every option, and an example of each is accepted', () => {
     const described = describeOptions();

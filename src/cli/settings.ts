@@ -57,15 +57,18 @@ export function describeOptions(): Described[] {
 export class Settings {
   readonly #set = new Map<Row, { value: unknown; given: string; called: string }>();
 
-  /** Takes `NAME=VALUE`. @throws SluiceError UNKNOWN_OPTION or BAD_OPTION */
-  setting(setting: string): void {
+  /** Takes `NAME=VALUE`, and gives the name. @throws SluiceError UNKNOWN_OPTION or BAD_OPTION */
+  setting(setting: string): string {
     const at = setting.indexOf('=');
     const name = at === -1 ? setting : setting.slice(0, at);
+    if (name === '')
+      throw new SluiceError('BAD_OPTION', `--set ${setting} has no name; write --set NAME=VALUE`);
     if (at === -1) {
       const { type } = rowOf(name).text;
       throw new SluiceError('BAD_OPTION', `--set ${name} has no value; write ${name}=${type}`);
     }
     this.set(name, setting.slice(at + 1), name);
+    return name;
   }
 
   /**
@@ -93,6 +96,19 @@ export class Settings {
     });
     return { ...DEFAULTS, ...Object.fromEntries(set) };
   }
+}
+
+/** A message of the proxy's with options called as they are written here. */
+export function asTyped(message: string): string {
+  return message.replace(
+    /(\bthe option )?\b(\w+)\b/g,
+    (text, introduced: string | undefined, name: string) => {
+      const written = inSnakeCase(name);
+      if (!ROWS.has(written)) return text;
+      if (introduced !== undefined) return `--set ${written}=`;
+      return written === name ? text : written;
+    },
+  );
 }
 
 /** @throws SluiceError BAD_OPTION */

@@ -57,9 +57,12 @@ describe('sluice on a terminal', {
         await sluice.prints(/\/meanwhile → [^\n]*\n\S* ?↓ \S+\/large {2}25 MB/);
         send(BYTES / 2);
         await answer;
-        await sluice.prints(/\/large → /);
+        const { index: over } = await sluice.prints(/\/large → /);
         sluice.type('\x03');
         expect((await sluice.ended).code).toBe(0);
+
+        // Not for a moment.
+        expect(sluice.stdout.slice(over)).not.toContain('↓');
 
         // Wider, or where lines break would depend on the ports' digits.
         const terminal = new Terminal(2 * COLUMNS, 20);

@@ -1,9 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
-import { startProxy } from '../proxy.js';
+import { describe, expect, it } from '@jest/globals';
+import { testProxy } from '../testing/test-proxy.js';
 import { type Echo, withEcho } from './testing/echo.js';
 
 const json = async (response: Response) => (await response.json()) as Echo;
@@ -102,7 +101,7 @@ describe('proxy.fetch', () => {
     }));
 
   it('is refused once the proxy is closed', async () => {
-    const proxy = await startProxy();
+    const proxy = await testProxy();
     const { fetch } = proxy;
     await proxy.close();
     await expect(fetch('http://api.test/')).rejects.toMatchObject({ code: 'PROXY_CLOSED' });

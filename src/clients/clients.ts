@@ -64,7 +64,8 @@ export class Clients {
   }
 
   #checkOpen(what: string): void {
-    if (this.#closed) throw new SluiceError('PROXY_CLOSED', `${what}: the proxy is closed`);
+    if (this.#closed)
+      throw new SluiceError('PROXY_CLOSED', `${what}: the proxy is closed; await what uses it before that`);
   }
 }
 

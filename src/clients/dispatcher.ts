@@ -18,7 +18,11 @@ export function makeDispatcher({ server, trusted }: Way): Dispatcher {
       openTunnel(server, options.hostname, Number(options.port || (isSecure ? 443 : 80)), (error, socket) => {
         if (socket === null) opened(error ?? new Error('no socket'), null);
         else if (isSecure) secure({ ...options, httpSocket: socket }, opened);
-        else opened(null, socket);
+        // Handed such a connection, undici would drop it and make another, for ever.
+        else if (socket.readableLength > 0) {
+          socket.destroy();
+          opened(new Error('the origin spoke before it was asked'), null);
+        } else opened(null, socket);
       });
     },
   });

@@ -1,14 +1,14 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, it } from 'node:test';
 import { rootCertificates } from 'node:tls';
 import { promisify } from 'node:util';
-import { expect } from 'expect';
-import { startProxy } from '../proxy.js';
+import { describe, expect, it } from '@jest/globals';
+import { testProxy } from '../testing/test-proxy.js';
+import { itUnless } from '../testing/unless.js';
 import { caPem } from '../tls/testing/pems.js';
 import { withEcho } from './testing/echo.js';
 
@@ -46,19 +46,14 @@ async function withExtras(file: string | undefined, play: () => Promise<void>): 
 /** The environment of this process without its own proxies, and with those of a proxy. */
 const envWith = (env: Record<string, string>) => ({ ...process.env, ...env });
 
-async function isThere(program: string): Promise<boolean> {
-  try {
-    await run(program, ['--version']);
-    return true;
-  } catch (error) {
-    // ENOENT, or a launcher that has nothing to launch.
-    return error === undefined;
-  }
+/** Why tests of a program are skipped, if they are: it is not there, or a launcher that has nothing to launch. */
+function missing(program: string): string | false {
+  return spawnSync(program, ['--version']).status !== 0 && `${program} is not installed`;
 }
 
 describe('proxy.env', () => {
   it('names the proxy in both cases, and nothing that goes without it', async () => {
-    const proxy = await startProxy();
+    const proxy = await testProxy();
     const { env } = proxy;
     for (const name of ['http_proxy', 'https_proxy', 'all_proxy']) {
       expect([env[name], env[name.toUpperCase()]]).toEqual([proxy.server, proxy.server]);
@@ -68,7 +63,7 @@ describe('proxy.env', () => {
   });
 
   it('names nothing else but files', async () => {
-    const proxy = await startProxy();
+    const proxy = await testProxy();
     const files = Object.entries(proxy.env).filter(([, value]) => path.isAbsolute(value));
     expect(files.map(([name]) => name).sort()).toEqual([...FILES_OF_NODE, ...FILES_OF_OTHERS].sort());
     expect(Object.keys(proxy.env)).toHaveLength(files.length + 9);
@@ -76,7 +71,7 @@ describe('proxy.env', () => {
   });
 
   it('is documented, each variable of it', async () => {
-    const proxy = await startProxy();
+    const proxy = await testProxy();
     const page = readFileSync('docs/child-processes.md', 'utf8');
     expect(Object.keys(proxy.env).filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
     await proxy.close();
@@ -84,7 +79,7 @@ describe('proxy.env', () => {
 
   it('files hold the CA, and where they replace what a program trusts, the usual roots; the key is in none', () =>
     withExtras(undefined, async () => {
-      const proxy = await startProxy();
+      const proxy = await testProxy();
       const ca = new X509Certificate(proxy.ca.cert).fingerprint256;
       for (const name of [...FILES_OF_NODE, ...FILES_OF_OTHERS]) {
         const file = proxy.env[name] ?? '';
@@ -103,14 +98,14 @@ describe('proxy.env', () => {
       const own = caPem().cert;
       await writeFile(path.join(folder, 'own.pem'), own);
       await withExtras(path.join(folder, 'own.pem'), async () => {
-        const proxy = await startProxy();
+        const proxy = await testProxy();
         for (const name of [...FILES_OF_NODE, ...FILES_OF_OTHERS]) {
           expect(certificates(proxy.env[name] ?? '')).toContain(own.trim());
         }
         await proxy.close();
       });
       await withExtras(path.join(folder, 'none.pem'), async () => {
-        const proxy = await startProxy();
+        const proxy = await testProxy();
         expect(certificates(proxy.env.NODE_EXTRA_CA_CERTS ?? '')).toHaveLength(1);
         await proxy.close();
       });
@@ -120,27 +115,13 @@ describe('proxy.env', () => {
   });
 
   it('writes once, and takes its files away when the proxy is closed', async () => {
-    const proxy = await startProxy();
+    const proxy = await testProxy();
     const folder = path.dirname(proxy.env.SSL_CERT_FILE ?? '');
     expect(path.dirname(proxy.env.SSL_CERT_FILE ?? '')).toBe(folder);
     expect(existsSync(folder)).toBe(true);
     await proxy.close();
     expect(existsSync(folder)).toBe(false);
     expect(() => proxy.env).toThrow(expect.objectContaining({ code: 'PROXY_CLOSED' }));
-  });
-
-  it('says where it cannot write', async () => {
-    const before = process.env.TMPDIR;
-    process.env.TMPDIR = path.join(tmpdir(), 'is', 'not', 'there');
-    const proxy = await startProxy();
-    try {
-      expect(() => proxy.env).toThrow(/env: .*cannot be written: ENOENT/);
-      expect(() => proxy.env).toThrow(expect.objectContaining({ code: 'CA_FILE' }));
-    } finally {
-      if (before === undefined) delete process.env.TMPDIR;
-      else process.env.TMPDIR = before;
-      await proxy.close();
-    }
   });
 });
 
@@ -160,11 +141,7 @@ describe('a child process with proxy.env', () => {
   ];
   for (const { name, program, args } of PROGRAMS) {
     for (const protocol of ['http', 'https']) {
-      it(`${name} asks over ${protocol} through the proxy`, async (t) => {
-        if (!(await isThere(program))) {
-          t.skip(`${program} is not installed`);
-          return;
-        }
+      itUnless(missing(program), `${name} asks over ${protocol} through the proxy`, async () => {
         await withEcho(async ({ proxy }) => {
           const url = `${protocol}://api.test/child`;
           if (name === 'git') proxy.respond('**', { body: '', status: 404 });
@@ -214,12 +191,11 @@ describe('a child process with proxy.env', () => {
       expect(proxy.flows).toHaveLength(0);
     }));
 
-  it('Node does so by itself from the version on that heeds NODE_USE_ENV_PROXY', async (t) => {
-    const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-    if (major < 22 || (major === 22 && minor < 21) || major === 23) {
-      t.skip(`Node ${process.versions.node} does not heed it`);
-      return;
-    }
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const heedless =
+    (major < 22 || (major === 22 && minor < 21) || major === 23) &&
+    `Node ${process.versions.node} does not heed it`;
+  itUnless(heedless, 'Node does so by itself from the version on that heeds NODE_USE_ENV_PROXY', async () => {
     await withEcho(async ({ proxy }) => {
       const urls = ['https://api.test/child', 'http://api.test/child'];
       const { stdout } = await run(process.execPath, ['-e', ASKS, ...urls], { env: envWith(proxy.env) });
@@ -228,11 +204,7 @@ describe('a child process with proxy.env', () => {
     });
   });
 
-  it('fails in TLS without the variables of the CA', async (t) => {
-    if (!(await isThere('curl'))) {
-      t.skip('curl is not installed');
-      return;
-    }
+  itUnless(missing('curl'), 'fails in TLS without the variables of the CA', async () => {
     await withEcho(async ({ proxy }) => {
       const { https_proxy = '' } = proxy.env;
       const failed = run('curl', ['-sS', 'https://api.test/'], {

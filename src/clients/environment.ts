@@ -33,7 +33,7 @@ export class Environment {
   /**
    * @param server the proxy's address
    * @param ca the certificate to trust, PEM
-   * @throws SluiceError CA_FILE if the temporary files cannot be written, or a NODE_EXTRA_CA_CERTS of ours not be read
+   * @throws SluiceError CA_FILE if the temporary files cannot be written
    */
   constructor(server: string, ca: string) {
     try {
@@ -55,7 +55,8 @@ export class Environment {
         ...Object.fromEntries(REPLACED.map((name) => [name, replaced])),
       };
     } catch (error) {
-      throw new SluiceError('CA_FILE', `env: the CA's certificate cannot be written: ${messageOf(error)}`, {
+      const why = `${messageOf(error)}; give a folder for temporary files (TMPDIR) that can be written to`;
+      throw new SluiceError('CA_FILE', `env: the CA's certificate cannot be written: ${why}`, {
         cause: error,
       });
     }

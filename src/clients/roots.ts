@@ -7,7 +7,7 @@ export function usualRoots(): string[] {
   return [...ownExtras(), ...rootCertificates];
 }
 
-/** What it trusts by NODE_EXTRA_CA_CERTS: a child that is given another file would not. */
+/** What this process trusts by NODE_EXTRA_CA_CERTS, PEM: a child that is given another file would not. Empty if it names none that can be read. */
 export function ownExtras(): string[] {
   const file = process.env.NODE_EXTRA_CA_CERTS;
   if (file === undefined || file === '') return [];

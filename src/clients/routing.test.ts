@@ -1,7 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { routeProcess } from './routing.js';
 import { ask, withEcho } from './testing/echo.js';
 

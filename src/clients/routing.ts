@@ -40,7 +40,7 @@ interface Routing {
   readonly found: Places;
 }
 
-/** In order of their beginning; they may end in another. */
+/** Those that are on, in order of their beginning; they may end in another. */
 const routings: Routing[] = [];
 
 /**

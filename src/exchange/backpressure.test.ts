@@ -1,6 +1,5 @@
-import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { StreamTransform } from '../flow/types.js';
 import { octets, sha256 } from '../testing/bytes.js';
 import type { RawPeer } from '../testing/raw-peer.js';

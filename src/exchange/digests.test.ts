@@ -1,6 +1,5 @@
-import { describe, it } from 'node:test';
 import { deflateSync, gzipSync } from 'node:zlib';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { chunk, octets, random, sha256, split } from '../testing/bytes.js';
 import { withProxy } from '../testing/with-proxy.js';
 

@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { octets } from '../testing/bytes.js';
 import { withProxy } from '../testing/with-proxy.js';
 

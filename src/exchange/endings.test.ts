@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { RecordingProxy } from '../proxy.js';
 import { octets, sha256 } from '../testing/bytes.js';
 import type { RawPeer } from '../testing/raw-peer.js';

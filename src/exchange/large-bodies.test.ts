@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { chunk, LAST_CHUNK, octets, sha256 } from '../testing/bytes.js';
 import { type Stage, withProxy } from '../testing/with-proxy.js';
 

@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { SideRecord } from '../flow/transfer.js';
 import type { StreamTransform } from '../flow/types.js';
 import { octets, sha256 } from '../testing/bytes.js';

@@ -1,6 +1,7 @@
 import type { EventSearch } from '../flow/events.js';
 import type { FlowRecord } from '../flow/flow.js';
-import type { EventWait, RespondInit, ServerSentEvent } from '../flow/types.js';
+import type { EventWait, ServerSentEvent } from '../flow/payload-types.js';
+import type { RespondInit } from '../flow/types.js';
 import type { Route } from '../origin/origins.js';
 import type { ConnectionPin, OriginStream } from '../origin/stream.js';
 import type { StreamRules } from '../stream/rules.js';

@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { StreamTransform } from '../flow/types.js';
 import { dechunk, octets, sha256 } from '../testing/bytes.js';
 import { problemOf, withProxy } from '../testing/with-proxy.js';
@@ -149,6 +148,7 @@ describe('a transform that fails', () => {
       expect(error?.code).toBe('TRANSFORM_FAILED');
       expect(request.complete).toBe(false);
       expect(hooks).toEqual(['requestHeaders', 'error']);
+      await expect(proxy.verify()).rejects.toThrow('my own');
     }));
 
   for (const [what, transform] of [
@@ -167,6 +167,7 @@ describe('a transform that fails', () => {
         await upstream.send('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc');
         await client.rest();
         expect((await over()).error?.message).toMatch(/must yield|must return an async iterable/);
+        await expect(proxy.verify()).rejects.toThrow(/must yield|must return an async iterable/);
       }));
   }
 });

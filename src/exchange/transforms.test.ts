@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream';
-import { describe, it } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { StreamTransform } from '../flow/types.js';
 import { decoded, keepsLength } from '../stream/transforms.js';
 import { chunk, dechunk, octets, sha256 } from '../testing/bytes.js';
@@ -247,6 +246,7 @@ describe('decoded', () => {
       await upstream.send('HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip');
       await client.rest();
       expect((await over()).error?.code).toBe('TRANSFORM_FAILED');
+      await expect(proxy.verify()).rejects.toThrow('incorrect header check');
     }));
 
   it('does not mind a transform that never looks at content that breaks off', () =>

@@ -3,10 +3,8 @@
  * @module
  */
 import { SluiceError, shown } from '../errors.js';
+import { MAX_MILLISECONDS } from '../option-values.js';
 import { parseSize, type Size } from '../size.js';
-
-/** More makes a timer of Node's fire at once. */
-const MAX_MILLISECONDS = 2 ** 31 - 1;
 
 /** @throws SluiceError BAD_OPTION */
 export function refuse(fault: string, what: string, value: unknown, accepted: string): never {

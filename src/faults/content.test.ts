@@ -1,6 +1,5 @@
 import { Writable } from 'node:stream';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { StreamTransform, TransformContext } from '../flow/types.js';
 import { isLengthKept, keepsLength } from '../stream/transforms.js';
 import { octets } from '../testing/bytes.js';
@@ -9,7 +8,7 @@ import { compose } from './compose.js';
 import { corrupt } from './corrupt.js';
 import { cutAfter, stallAfter } from './offset.js';
 import { randomNumbers } from './random.js';
-import { slice } from './recut.js';
+import { slice } from './slice.js';
 import { tee } from './tee.js';
 
 const GET = 'GET http://{origin}/a HTTP/1.1\r\nHost: {origin}';
@@ -206,6 +205,7 @@ describe('tee', () => {
         const { error } = await over(number);
         expect(error?.code).toBe('TRANSFORM_FAILED');
         expect(error?.message).toMatch(why);
+        await expect(proxy.verify()).rejects.toThrow(why);
       }
     }));
 
@@ -282,6 +282,7 @@ describe('compose', () => {
       await upstream.send(OK, body);
       expect((await over()).error).toMatchObject({ code: 'TRANSFORM_FAILED', message: 'my own' });
       expect(seen).toEqual(['first ended', 'last threw my own', 'last ended']);
+      await expect(proxy.verify()).rejects.toThrow('my own');
     }));
 
   it('is aborted as a whole', () =>
@@ -315,5 +316,6 @@ describe('compose', () => {
       const { upstream } = await exchange(GET);
       await upstream.send(OK, body);
       expect((await over()).error?.message).toMatch(/a transform must return an async iterable/);
+      await expect(proxy.verify()).rejects.toThrow(/a transform must return an async iterable/);
     }));
 });

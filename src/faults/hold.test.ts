@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { octets } from '../testing/bytes.js';
 import { type Stage, withProxy } from '../testing/with-proxy.js';
 import { compose } from './compose.js';

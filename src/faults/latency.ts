@@ -33,18 +33,18 @@ export function latency(ms: number, jitter = 0, options: { seed?: number } = {})
   const seed = readSeed('latency', options.seed ?? 1);
   return keepsLength(async function* (pieces, { signal }) {
     const random = randomNumbers(seed);
-    const way = new Way(pieces, () => mean + spread * (2 * random() - 1));
+    const transit = new Transit(pieces, () => mean + spread * (2 * random() - 1));
     try {
       for (;;) {
-        const next = way.next ?? (await unlessAborted(way.arrival(), signal));
+        const next = transit.next ?? (await unlessAborted(transit.arrival(), signal));
         if (next.due > performance.now()) await waitUntil(next.due, signal);
         if ('error' in next) throw next.error;
         if (next.piece === undefined) return;
-        way.take();
+        transit.take();
         yield next.piece;
       }
     } finally {
-      way.close();
+      transit.close();
     }
   });
 }
@@ -52,8 +52,8 @@ export function latency(ms: number, jitter = 0, options: { seed?: number } = {})
 /** What is under way: a piece, the end (neither), or a failure. */
 type Traveller = { due: number; piece?: Buffer } | { due: number; error: unknown };
 
-/** Reads a body ahead and says of each piece when it is there. */
-class Way {
+/** Reads a body ahead and says of each piece when it has arrived. */
+class Transit {
   readonly #travellers: Traveller[] = [];
   /** Where the first of them is. */
   #at = 0;

@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { chunk, LAST_CHUNK, octets, sha256 } from '../testing/bytes.js';
 import { ask, CODE, Http2Server, openHttp2 } from '../testing/http2.js';
 import { withProxy } from '../testing/with-proxy.js';

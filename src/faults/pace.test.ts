@@ -1,11 +1,10 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { performance } from '../clock.js';
 import type { TransformContext } from '../flow/types.js';
 import { octets } from '../testing/bytes.js';
 import { withProxy } from '../testing/with-proxy.js';
 import { latency } from './latency.js';
-import { slice } from './recut.js';
+import { slice } from './slice.js';
 import { Line, throttle } from './throttle.js';
 
 const GET = 'GET http://{origin}/a HTTP/1.1\r\nHost: {origin}';

@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { openTls, TlsOrigin } from '../listen/testing/tunnels.js';
 import { octets } from '../testing/bytes.js';
 import { answerOf, ask, CODE, Http2Server, openHttp2 } from '../testing/http2.js';

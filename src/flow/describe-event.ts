@@ -3,7 +3,7 @@
  * @module
  */
 import { type Listing, listItems, quoted } from './describe-message.js';
-import type { ServerSentEvent } from './types.js';
+import type { ServerSentEvent } from './payload-types.js';
 
 /** An event in one line: `message, id '7', retry 1000: '{"price":12}'`. */
 export function describeEvent({ event, id, retry, data }: ServerSentEvent): string {

@@ -3,7 +3,7 @@
  * @module
  */
 import { inspect } from 'node:util';
-import type { WebSocketData, WebSocketMessage } from './types.js';
+import type { WebSocketData, WebSocketMessage } from './payload-types.js';
 
 /** Messages that a failure lists. */
 const LISTED = 10;

@@ -5,7 +5,7 @@
 import { SluiceError, shown } from '../errors.js';
 import { describeValue } from './describe.js';
 import { comparePayload, type Payload } from './payload-match.js';
-import type { ServerSentEvent, ServerSentEventMatch } from './types.js';
+import type { ServerSentEvent, ServerSentEventMatch } from './payload-types.js';
 
 /** A match of events, ready to be asked. */
 export interface EventGoal {

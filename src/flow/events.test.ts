@@ -4,8 +4,8 @@ import { expect } from 'expect';
 import { describeEvent, listEvents } from './describe-event.js';
 import { compileEventMatch } from './event-match.js';
 import { EventLog, ServerSentEventRecord } from './events.js';
+import type { ServerSentEventMatch } from './payload-types.js';
 import { sampleFlow } from './testing/sample-flow.js';
-import type { ServerSentEventMatch } from './types.js';
 
 const STREAM = { 'Content-Type': 'text/event-stream; charset=utf-8' };
 

@@ -7,9 +7,10 @@ import { decodeContent } from './content.js';
 import { listEvents } from './describe-event.js';
 import { compileEventMatch, type EventGoal } from './event-match.js';
 import { EventStreamParser, type ParsedEvent } from './event-stream.js';
+import type { EventWait, ServerSentEvent, ServerSentEventMatch } from './payload-types.js';
 import { flowOf, isHeadFinal, isOver } from './progress.js';
 import { now } from './transfer.js';
-import type { EventWait, HttpResponse, Message, ServerSentEvent, ServerSentEventMatch } from './types.js';
+import type { HttpResponse, Message } from './types.js';
 
 /** Events of a response that are kept, and the UTF-16 units of text that they may have together. */
 const MOST_EVENTS = 10_000;

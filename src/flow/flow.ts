@@ -2,16 +2,9 @@ import type { InspectOptions, inspect as nodeInspect } from 'node:util';
 import type { FlowError } from '../errors.js';
 import type { EventSearch } from './events.js';
 import type { RequestRecord } from './message.js';
+import type { EventWait, ServerSentEvent } from './payload-types.js';
 import type { ResponseRecord } from './response.js';
-import type {
-  ClientInfo,
-  EventWait,
-  HttpFlow,
-  HttpInformational,
-  RespondInit,
-  ServerInfo,
-  ServerSentEvent,
-} from './types.js';
+import type { ClientInfo, HttpFlow, HttpInformational, RespondInit, ServerInfo } from './types.js';
 import type { WebSocketRecord } from './websocket.js';
 
 const BRAND = Symbol.for('sluice.flow');

@@ -42,28 +42,31 @@ export class Headers implements HeaderList {
   }
 
   get(name: string): string | undefined {
-    const lower = name.toLowerCase();
+    const list = this.#list();
+    const lower = lowerCaseName(name);
     let joined: string | undefined;
-    for (let i = 0; i < this.#list.length; i += 2) {
-      if (!same(this.#list[i], lower)) continue;
-      const value = this.#list[i + 1] ?? '';
+    for (let i = 0; i < list.length; i += 2) {
+      if (!same(list[i], lower)) continue;
+      const value = list[i + 1] ?? '';
       joined = joined === undefined ? value : `${joined}, ${value}`;
     }
     return joined;
   }
 
   getAll(name: string): string[] {
-    const lower = name.toLowerCase();
+    const list = this.#list();
+    const lower = lowerCaseName(name);
     const values: string[] = [];
-    for (let i = 0; i < this.#list.length; i += 2) {
-      if (same(this.#list[i], lower)) values.push(this.#list[i + 1] ?? '');
+    for (let i = 0; i < list.length; i += 2) {
+      if (same(list[i], lower)) values.push(list[i + 1] ?? '');
     }
     return values;
   }
 
   has(name: string): boolean {
-    const lower = name.toLowerCase();
-    for (let i = 0; i < this.#list.length; i += 2) if (same(this.#list[i], lower)) return true;
+    const list = this.#list();
+    const lower = lowerCaseName(name);
+    for (let i = 0; i < list.length; i += 2) if (same(list[i], lower)) return true;
     return false;
   }
 
@@ -75,12 +78,12 @@ export class Headers implements HeaderList {
     const lower = name.toLowerCase();
     let at = lines.length;
     for (let i = lines.length - 1; i >= 0; i--) {
-      if (!same(this.#list[i * 2], lower)) continue;
-      this.#list.splice(i * 2, 2);
+      if (!same(this.#list()[i * 2], lower)) continue;
+      this.#list().splice(i * 2, 2);
       lines.splice(i, 1);
       at = i;
     }
-    this.#list.splice(at * 2, 0, ...values.flatMap((v) => [name, v]));
+    this.#list().splice(at * 2, 0, ...values.flatMap((v) => [name, v]));
     lines.splice(at, 0, ...values.map((v) => `${name}: ${v}`));
   }
 
@@ -88,7 +91,7 @@ export class Headers implements HeaderList {
     check(name, value);
     if (!this.#mayChange()) return;
     this.#ownLines().push(`${name}: ${value}`);
-    this.#list.push(name, value);
+    this.#list().push(name, value);
   }
 
   delete(name: string): void {
@@ -96,8 +99,8 @@ export class Headers implements HeaderList {
     const lines = this.#ownLines();
     const lower = name.toLowerCase();
     for (let i = lines.length - 1; i >= 0; i--) {
-      if (!same(this.#list[i * 2], lower)) continue;
-      this.#list.splice(i * 2, 2);
+      if (!same(this.#list()[i * 2], lower)) continue;
+      this.#list().splice(i * 2, 2);
       lines.splice(i, 1);
     }
   }
@@ -113,24 +116,24 @@ export class Headers implements HeaderList {
     const lines = this.#ownLines();
     const lower = from.toLowerCase();
     for (let i = 0; i < lines.length; i++) {
-      if (!same(this.#list[i * 2], lower)) continue;
-      this.#list[i * 2] = to;
-      lines[i] = `${to}: ${this.#list[i * 2 + 1] ?? ''}`;
+      if (!same(this.#list()[i * 2], lower)) continue;
+      this.#list()[i * 2] = to;
+      lines[i] = `${to}: ${this.#list()[i * 2 + 1] ?? ''}`;
     }
   }
 
   *[Symbol.iterator](): Iterator<[string, string]> {
-    for (let i = 0; i < this.#list.length; i += 2) yield [this.#list[i] ?? '', this.#list[i + 1] ?? ''];
+    for (let i = 0; i < this.#list().length; i += 2) yield [this.#list()[i] ?? '', this.#list()[i + 1] ?? ''];
   }
 
   /** The name of field line `index`. */
   nameAt(index: number): string {
-    return this.#list[index * 2] ?? '';
+    return this.#list()[index * 2] ?? '';
   }
 
   /** The value of field line `index`. */
   valueAt(index: number): string {
-    return this.#list[index * 2 + 1] ?? '';
+    return this.#list()[index * 2 + 1] ?? '';
   }
 
   /** What `console.log` shows: the field lines. */
@@ -143,7 +146,7 @@ export class Headers implements HeaderList {
 
   /** How many field lines. */
   get size(): number {
-    return this.#list.length / 2;
+    return this.#list().length / 2;
   }
 
   /** The section as it goes out: lines ended by CRLF, latin1, without the empty line after it. */
@@ -154,7 +157,7 @@ export class Headers implements HeaderList {
   }
 
   clone(): Headers {
-    const copy = new Headers([...this.#list], this.#source);
+    const copy = new Headers([...this.#list()], this.#source);
     copy.#lines = this.#lines?.slice();
     return copy;
   }
@@ -164,7 +167,7 @@ export class Headers implements HeaderList {
     if (this.#source !== undefined) this.#fields = undefined;
   }
 
-  get #list(): string[] {
+  #list(): string[] {
     this.#fields ??= fieldsOf(this.#source ?? '');
     return this.#fields;
   }

@@ -3,18 +3,10 @@ import { messageOf, SluiceError, shown } from '../errors.js';
 import { decodeContent, decodeText, encodeContent, mediaType } from './content.js';
 import type { EventSearch } from './events.js';
 import { Headers } from './headers.js';
+import type { EventWait, ServerSentEvent } from './payload-types.js';
 import { PieceLog } from './pieces.js';
 import { TransferRecord } from './transfer.js';
-import type {
-  BodyStatus,
-  EventWait,
-  HeaderList,
-  HttpRequest,
-  Message,
-  PartRecord,
-  ServerSentEvent,
-  StreamTransform,
-} from './types.js';
+import type { BodyStatus, HeaderList, HttpRequest, Message, PartRecord, StreamTransform } from './types.js';
 
 const EMPTY = Buffer.alloc(0);
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');

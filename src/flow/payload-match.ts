@@ -4,8 +4,8 @@
  */
 import { types } from 'node:util';
 import { SluiceError, shown } from '../errors.js';
+import type { PayloadMatch } from './payload-types.js';
 import { type AsymmetricMatcher, found, isAsymmetricMatcher, matchesSubset } from './subset.js';
-import type { PayloadMatch } from './types.js';
 
 /** What is compared. */
 export interface Payload {

@@ -3,7 +3,8 @@ import { mediaType } from './content.js';
 import { EventLog, EventSearch, type ServerSentEventRecord } from './events.js';
 import type { Headers } from './headers.js';
 import { type MessageOwner, MessageRecord } from './message.js';
-import type { EventWait, HttpResponse, ServerSentEvent, ServerSentEventMatch } from './types.js';
+import type { EventWait, ServerSentEvent, ServerSentEventMatch } from './payload-types.js';
+import type { HttpResponse } from './types.js';
 
 export class ResponseRecord extends MessageRecord implements HttpResponse {
   #status: number;

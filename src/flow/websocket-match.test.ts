@@ -1,8 +1,8 @@
 import { describe, it } from 'node:test';
 import { expect } from 'expect';
 import { describeClosing, describeMessage, listMessages } from './describe-message.js';
+import type { WebSocketMessageMatch, WebSocketPeer } from './payload-types.js';
 import { sampleFlow } from './testing/sample-flow.js';
-import type { WebSocketMessageMatch, WebSocketPeer } from './types.js';
 import { WebSocketMessageRecord, WebSocketRecord } from './websocket.js';
 import { compileMessageMatch } from './websocket-match.js';
 

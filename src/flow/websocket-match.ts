@@ -5,7 +5,7 @@
 import { SluiceError, shown } from '../errors.js';
 import { describeValue } from './describe.js';
 import { comparePayload } from './payload-match.js';
-import type { WebSocketMessage, WebSocketMessageMatch, WebSocketPeer } from './types.js';
+import type { WebSocketMessage, WebSocketMessageMatch, WebSocketPeer } from './payload-types.js';
 
 /** A match of messages, ready to be asked. */
 export interface MessageGoal {

@@ -3,7 +3,6 @@ import { messageOf, SluiceError, shown } from '../errors.js';
 import { describeClosing, describeMessage } from './describe-message.js';
 import { applyMask } from './mask.js';
 import type { MessageOwner } from './message.js';
-import { now } from './transfer.js';
 import type {
   MessageWait,
   WebSocketData,
@@ -11,7 +10,8 @@ import type {
   WebSocketMessageMatch,
   WebSocketPeer,
   WebSocketPing,
-} from './types.js';
+} from './payload-types.js';
+import { now } from './transfer.js';
 import { compileMessageMatch, type MessageGoal } from './websocket-match.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');

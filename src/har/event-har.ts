@@ -2,7 +2,8 @@
  * Server-sent events in HAR files: `_eventSourceMessages`, with the names that Chrome's DevTools protocol gives them.
  * @module
  */
-import type { HttpResponse, ServerSentEvent } from '../flow/types.js';
+import type { ServerSentEvent } from '../flow/payload-types.js';
+import type { HttpResponse } from '../flow/types.js';
 import type { HarEntry, HarEventSourceMessage } from './types.js';
 import { seconds, some } from './websocket-har.js';
 import { leftOut, type Writer } from './writer.js';

@@ -3,7 +3,8 @@
  * @module
  */
 import { payloadOf } from '../flow/event-match.js';
-import type { HttpFlow, ServerSentEvent } from '../flow/types.js';
+import type { ServerSentEvent } from '../flow/payload-types.js';
+import type { HttpFlow } from '../flow/types.js';
 import { formatBytes, formatDuration, plural, printable } from './text.js';
 import { isInFlight, startOf } from './times.js';
 import type { Pair } from './view.js';

@@ -11,7 +11,7 @@ import { bodySize, type Content, contentOf } from './content.js';
 import { requestCookies, responseCookies } from './cookies.js';
 import { eventEntry } from './event-har.js';
 import { type Redact, Redactor } from './redact.js';
-import { apart } from './tcp.js';
+import { byType } from './tcp.js';
 import { type FlowTimes, isInFlight, startOf, timesOf } from './times.js';
 import type {
   Har,
@@ -71,7 +71,7 @@ const IN_FLIGHT = {
  */
 export function toHar(flows: Iterable<HttpFlow | TcpFlow>, options: HarOptions = {}): Har {
   const writer: Writer = { redactor: new Redactor(options.redact), left: MAX_TEXT };
-  const sorted = apart(flows).http.sort((a, b) => startOf(a) - startOf(b));
+  const sorted = byType(flows).http.sort((a, b) => startOf(a) - startOf(b));
   return {
     log: {
       version: '1.2',

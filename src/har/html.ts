@@ -10,7 +10,7 @@ import { SCRIPT } from './page-script.js';
 import { STYLE } from './page-style.js';
 import { type Redact, Redactor } from './redact.js';
 import { bytesDown, bytesUp, countPieces, durationOf } from './summary.js';
-import { apart, tcpLines } from './tcp.js';
+import { byType, tcpLines } from './tcp.js';
 import { formatBytes, formatDuration, plural, printable, shorten } from './text.js';
 import { type FlowTimes, isInFlight, startOf, timesOf } from './times.js';
 import { viewOf } from './view.js';
@@ -39,7 +39,7 @@ const COLUMNS = ['', 'Method', 'Status', 'URL', 'Type', 'Up', 'Down', 'Bodies', 
 export function toHtml(flows: Iterable<HttpFlow | TcpFlow>, options: HtmlOptions = {}): string {
   const redactor = new Redactor(options.redact);
   const title = escapeHtml(printable(options.title ?? 'Recorded flows'));
-  const { http, tcp } = apart(flows);
+  const { http, tcp } = byType(flows);
   const sorted = http.sort((a, b) => startOf(a) - startOf(b));
   const room = rowsPerSocket(
     sorted.map(({ websocket, response }) =>

@@ -6,7 +6,7 @@ import { SluiceError, shown } from '../errors.js';
 import type { TcpFlow } from '../flow/tcp-types.js';
 import type { HttpFlow, Message } from '../flow/types.js';
 import { type Redact, Redactor } from './redact.js';
-import { apart, tcpLines } from './tcp.js';
+import { byType, tcpLines } from './tcp.js';
 import { clip, formatBytes, formatDuration, plural, printable, shorten } from './text.js';
 import { isInFlight, startOf, timesOf } from './times.js';
 import { endOf, socketFacts, socketTotals } from './websocket.js';
@@ -42,7 +42,7 @@ export function summarize(flows: Iterable<HttpFlow | TcpFlow>, options: SummaryO
     );
   }
   const redactor = new Redactor(options.redact);
-  const { http, tcp } = apart(flows);
+  const { http, tcp } = byType(flows);
   const all = http.sort((a, b) => startOf(a) - startOf(b));
   if (all.length === 0 && tcp.length === 0) return 'No flows were recorded.';
   // Without HTTP there is no table to leave room for.

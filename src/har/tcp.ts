@@ -6,15 +6,15 @@ import type { TcpFlow } from '../flow/tcp-types.js';
 import type { HttpFlow } from '../flow/types.js';
 import { clip, formatBytes, formatDuration, plural, printable } from './text.js';
 
-/** Flows of either kind, each in order of their start. */
-export interface Apart {
+/** HTTP flows as they came, TCP flows in order of their start. */
+export interface FlowsByType {
   http: HttpFlow[];
   tcp: TcpFlow[];
 }
 
 /** Tells HTTP flows from TCP flows. */
-export function apart(flows: Iterable<HttpFlow | TcpFlow>): Apart {
-  const found: Apart = { http: [], tcp: [] };
+export function byType(flows: Iterable<HttpFlow | TcpFlow>): FlowsByType {
+  const found: FlowsByType = { http: [], tcp: [] };
   for (const flow of flows) {
     if (flow.type === 'tcp') found.tcp.push(flow);
     else found.http.push(flow);

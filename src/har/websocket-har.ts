@@ -2,7 +2,8 @@
  * WebSockets in HAR files: `_webSocketMessages` as Chrome writes it, and Sluice's own fields beside it.
  * @module
  */
-import type { HttpFlow, WebSocketData, WebSocketMessage } from '../flow/types.js';
+import type { WebSocketData, WebSocketMessage } from '../flow/payload-types.js';
+import type { HttpFlow } from '../flow/types.js';
 import type { HarEntry, HarWebSocketMessage, HarWebSocketPing } from './types.js';
 import { closeReason, payloadText } from './websocket.js';
 import { leftOut, type Writer } from './writer.js';

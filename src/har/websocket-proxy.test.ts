@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { it } from 'node:test';
-import { expect } from 'expect';
+import { expect, it } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { ProxyOptions } from '../options.js';
 import type { RecordingProxy } from '../proxy.js';

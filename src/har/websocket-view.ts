@@ -3,7 +3,8 @@
  * @module
  */
 import type { Payload } from '../flow/payload-match.js';
-import type { HttpFlow, WebSocketData, WebSocketMessage, WebSocketPing } from '../flow/types.js';
+import type { WebSocketData, WebSocketMessage, WebSocketPing } from '../flow/payload-types.js';
+import type { HttpFlow } from '../flow/types.js';
 import type { Redactor } from './redact.js';
 import { count, exactBytes, formatBytes, formatDuration, hexDump, plural, printable } from './text.js';
 import { startOf } from './times.js';

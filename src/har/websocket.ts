@@ -5,7 +5,8 @@
 import { isUtf8 } from 'node:buffer';
 import { isError } from '../errors.js';
 import type { Payload } from '../flow/payload-match.js';
-import type { HttpFlow, WebSocketData } from '../flow/types.js';
+import type { WebSocketData } from '../flow/payload-types.js';
+import type { HttpFlow } from '../flow/types.js';
 import type { Redactor } from './redact.js';
 import { count, formatBytes, plural, printable } from './text.js';
 

@@ -21,7 +21,7 @@ const AS_ORIGIN = { status: 401, asks: 'WWW-Authenticate', gives: 'authorization
 export class Gate {
   readonly #user: Buffer;
   readonly #password: Buffer;
-  readonly #way: typeof AS_PROXY | typeof AS_ORIGIN;
+  readonly #role: typeof AS_PROXY | typeof AS_ORIGIN;
 
   /** @returns `undefined` where everybody may come in */
   static of({ proxyAuth, mode }: ResolvedOptions): Gate | undefined {
@@ -29,12 +29,12 @@ export class Gate {
     return new Gate(proxyAuth, mode.startsWith('reverse:') ? AS_ORIGIN : AS_PROXY);
   }
 
-  private constructor(credentials: string, way: typeof AS_PROXY | typeof AS_ORIGIN) {
+  private constructor(credentials: string, role: typeof AS_PROXY | typeof AS_ORIGIN) {
     const octets = Buffer.from(credentials);
     const colon = octets.indexOf(COLON);
     this.#user = digest(octets.subarray(0, colon));
     this.#password = digest(octets.subarray(colon + 1));
-    this.#way = way;
+    this.#role = role;
   }
 
   /** Takes as long for wrong ones as for the right ones, whichever of the two is wrong. */
@@ -46,7 +46,7 @@ export class Gate {
 
   /** Takes the credentials out of a request, which goes on without them. Returns what is wrong with them, if something is. */
   check(headers: Headers): string | undefined {
-    const { gives } = this.#way;
+    const { gives } = this.#role;
     const given = headers.get(gives);
     headers.delete(gives);
     if (given === undefined) return `there is no ${gives}`;
@@ -60,7 +60,7 @@ export class Gate {
 
   /** The answer to a request that may not pass. */
   challenge(problem: string): ReturnType<typeof plainResponse> {
-    const { status, asks } = this.#way;
+    const { status, asks } = this.#role;
     const answer = plainResponse(status, `this proxy wants a user name and password: ${problem}`);
     answer.head.headers.set(asks, REALM);
     return answer;

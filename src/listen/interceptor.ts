@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net';
 import tls from 'node:tls';
+import { setImmediate } from '../clock.js';
 import type { CertificateAuthority } from '../tls/ca.js';
+import { ClientDistrust, handshakeFailure } from './distrust.js';
 
 interface Waiting {
   ready(socket: tls.TLSSocket): void;
-  failed(error: Error): void;
+  failed(error: unknown): void;
 }
 
 /** Names whose TLS server is kept. */
@@ -23,23 +25,30 @@ export class Interceptor {
 
   /**
    * @param protocols what may be agreed on (ALPN), the preferred one first; none to agree on nothing
-   * @throws Error when the handshake fails
+   * @throws Error when the handshake fails, ClientDistrust if it seems to be for the certificate
    */
   intercept(socket: Socket, host: string, protocols: readonly string[]): Promise<tls.TLSSocket> {
     return new Promise((resolve, reject) => {
       const id = peerOf(socket);
-      const gone = () =>
-        settle(() => reject(new Error('the client closed the connection during the TLS handshake')));
+      // Later: an alert that came with the close says more.
+      const gone = () => setImmediate(() => settle(() => reject(new ClientDistrust(undefined))));
       const settle = (verdict: () => void) => {
-        this.#waiting.delete(id);
+        if (this.#waiting.get(id) === waiting) this.#waiting.delete(id);
         socket.off('close', gone);
         verdict();
       };
-      this.#waiting.set(id, {
-        ready: (secure) => settle(() => resolve(secure)),
-        failed: (error) => settle(() => reject(error)),
-      });
+      const waiting: Waiting = {
+        ready: (secure) => {
+          secure.allowHalfOpen = allowHalfOpen;
+          settle(() => resolve(secure));
+        },
+        failed: (error) => settle(() => reject(handshakeFailure(error))),
+      };
+      this.#waiting.set(id, waiting);
       socket.once('close', gone);
+      // Its end in the handshake is the end of it, or the client would be waited for until a timeout.
+      const { allowHalfOpen } = socket;
+      socket.allowHalfOpen = false;
       this.#serverFor(host, protocols).emit('connection', socket);
     });
   }
@@ -62,6 +71,9 @@ export class Interceptor {
         }
       },
     });
+    // The first that is heard of a connection. It keeps an address that was asked for: of one that its client has reset
+    // nobody could tell any more whose alert it is.
+    server.on('keylog', (_line, secure) => peerOf(secure));
     server.on('secureConnection', (secure) => this.#waiting.get(peerOf(secure))?.ready(secure));
     server.on('tlsClientError', (error, secure) => {
       this.#waiting.get(peerOf(secure))?.failed(error);

@@ -7,7 +7,7 @@ import { Http1Client } from './http1-client.js';
 import { Http2Client } from './http2-client.js';
 import { Interceptor } from './interceptor.js';
 import { listen } from './port.js';
-import { ReverseOpening } from './reverse.js';
+import { ReverseOpening } from './reverse-opening.js';
 import type { ListenServices } from './services.js';
 import { SocksOpening } from './socks-opening.js';
 import type { FixedTarget } from './target.js';

@@ -23,6 +23,8 @@ export interface ListenServices extends ExchangeServices {
   readonly idleWatch: IdleWatch;
   /** Absent if everybody may use the proxy. */
   readonly gate: Gate | undefined;
+  /** What recorded TCP connections need of the proxy. */
+  readonly tcp: TcpServices;
   nextId(): string;
   /** Whether a Host field names this proxy's own address. */
   isSelf(host: string): boolean;
@@ -30,7 +32,6 @@ export interface ListenServices extends ExchangeServices {
   isOwnConnection(port: number): boolean;
   /** What an origin speaks when it has the choice. @throws OriginFailure */
   spokenBy(route: Route): Promise<'h2' | 'http/1.1'>;
-  readonly tcp: TcpServices;
   /**
    * A connection for a raw tunnel.
    * @param alpn what to offer in TLS; default HTTP/1.1

@@ -4,7 +4,7 @@ import { messageOf } from '../errors.js';
 import { plainResponse } from '../exchange/failure.js';
 import { type Authority, formatAuthority } from '../flow/authority.js';
 import { responseHead } from '../http1/writer.js';
-import { OriginFailure } from '../origin/origins.js';
+import { OriginFailure } from '../origin/failure.js';
 import type { ReadyConnection } from '../origin/ready.js';
 import type { Idler } from '../tcp/idle-watch.js';
 import type { RelayEnd } from '../tcp/relay.js';

@@ -4,16 +4,18 @@ import { clearTimeout, setImmediate, setTimeout } from '../clock.js';
 import { type FlowErrorCode, isError, messageOf } from '../errors.js';
 import { formatAuthority } from '../flow/authority.js';
 import type { Dialled } from '../origin/connect.js';
-import { type DialledRaw, OriginFailure } from '../origin/origins.js';
+import { OriginFailure } from '../origin/failure.js';
+import type { DialledRaw } from '../origin/origins.js';
 import { type RelayEnd, relay } from '../tcp/relay.js';
 import { TcpSession } from '../tcp/session.js';
 import { Transport } from '../tcp/transport.js';
 import { type ClientHello, readClientHello } from '../tls/client-hello.js';
 import type { ClientRecord } from './client-info.js';
+import { asDistrust } from './distrust.js';
+import { isListed } from './host-patterns.js';
 import { Http1Client } from './http1-client.js';
 import { Http2Client } from './http2-client.js';
 import type { Interceptor } from './interceptor.js';
-import { isListed } from './listed.js';
 import type { ListenServices } from './services.js';
 import { sniff, sniffTls } from './sniff.js';
 import { type FixedTarget, serverNameOf } from './target.js';
@@ -97,7 +99,8 @@ export class Tunnel {
     const ended = () => {
       stop();
       origin?.destroy();
-      if (seen.length > 0) this.#pass(socket, seen);
+      // A tunnel that was not used needs no origin; but what is recorded may be somebody who only listens.
+      if (seen.length > 0 || (this.#recorded && !socket.destroyed)) this.#pass(socket, seen);
       else socket.destroy();
     };
     const stop = () => {
@@ -114,14 +117,18 @@ export class Tunnel {
             return;
           }
           origin = dialled.socket;
-          firstOctets(dialled, (first) => {
+          firstSign(dialled, (first) => {
             if (seen.length > 0) return;
             stop();
             this.#join({ socket, rest: seen }, { ...dialled, rest: first });
           });
         },
-        // The client has not asked for anything yet: its first request will be told.
-        () => undefined,
+        (error: unknown) => {
+          // The client has not asked for anything yet: its first request will be told. What is recorded may have none.
+          if (!this.#recorded || socket.destroyed || seen.length > 0) return;
+          stop();
+          this.#undialled({ socket, rest: seen }, error);
+        },
       );
     }, SILENCE);
     if (decide()) return;
@@ -324,36 +331,30 @@ export class Tunnel {
 
   readonly #onError = (error: Error) => this.#failed(error);
 
-  #failed(error: unknown): void {
+  #failed(thrown: unknown): void {
     const { services, client } = this.setup;
-    if (isDistrust(error)) return;
+    const error = asDistrust(thrown);
     services.clientError(client, isError(error) ? error : new OriginFailure('INTERNAL', messageOf(error)));
   }
 }
 
-/** A client that does not know the CA yet tries once, gives up with an alert and comes back: no error of a test's. */
-function isDistrust(error: unknown): boolean {
-  return isError(error) && /alert (?:certificate unknown|unknown ca|bad certificate)/i.test(error.message);
-}
-
-/** Calls back with the first octets from an origin. */
-function firstOctets({ socket, buffers, rest }: Dialled, told: (bytes: Buffer) => void): void {
+/** Calls back with the first octets from an origin, or none where it ends, or is lost, before. */
+function firstSign({ socket, buffers, rest }: Dialled, told: (bytes: Buffer) => void): void {
   socket.on('error', () => socket.destroy());
   if (rest !== undefined && rest.length > 0) {
     told(rest);
     return;
   }
+  const heard = (bytes: Buffer) => {
+    socket.off('data', heard).off('end', ended).off('close', ended);
+    if (buffers !== undefined) buffers.onRead = undefined;
+    socket.pause();
+    told(bytes);
+  };
+  const ended = () => heard(NOTHING);
+  socket.on('end', ended).on('close', ended);
+  if (buffers === undefined) socket.on('data', heard);
+  else buffers.onRead = (bytes) => heard(Buffer.from(bytes));
   // A chained proxy's tunnel comes paused.
   socket.resume();
-  if (buffers === undefined) {
-    socket.once('data', (bytes: Buffer) => {
-      socket.pause();
-      told(bytes);
-    });
-    return;
-  }
-  buffers.onRead = (bytes) => {
-    buffers.onRead = undefined;
-    told(Buffer.from(bytes));
-  };
 }

@@ -5,7 +5,7 @@ import { clearTimeout, setTimeout } from '../clock.js';
 import { messageOf } from '../errors.js';
 import { ReadBuffers } from '../tcp/read-buffers.js';
 import { checkServerIdentity } from '../tls/identity.js';
-import { OriginFailure } from './origins.js';
+import { OriginFailure } from './failure.js';
 
 /** A connection that is ready to use. */
 export interface Dialled {

@@ -1,5 +1,4 @@
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import type { FlowErrorCode } from '../errors.js';
 import { openTls, TlsOrigin } from '../listen/testing/tunnels.js';
 import type { ProxyOptions } from '../options.js';

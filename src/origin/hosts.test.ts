@@ -1,6 +1,5 @@
 import net from 'node:net';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { RawPeer } from '../testing/raw-peer.js';
 import { withProxy } from '../testing/with-proxy.js';
 import { HostMap } from './hosts.js';

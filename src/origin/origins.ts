@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
-import { type FlowErrorCode, messageOf } from '../errors.js';
+import { messageOf } from '../errors.js';
 import { type Authority, defaultPort, formatAuthority } from '../flow/authority.js';
 import type { ServerInfo } from '../flow/types.js';
 import type { ResolvedOptions } from '../options.js';
 import type { IdleWatch } from '../tcp/idle-watch.js';
 import { connectTcp, connectTls, type Dialled } from './connect.js';
 import { OriginConnection } from './connection.js';
+import { OriginFailure } from './failure.js';
 import { HostMap } from './hosts.js';
 import { Http2Origin } from './http2-origin.js';
 import { Http2Pool } from './http2-pool.js';
@@ -28,18 +29,6 @@ export interface Route {
   http2?: boolean | 'only';
 }
 
-/** Why no connection to an origin could be had. */
-export class OriginFailure extends Error {
-  constructor(
-    readonly code: FlowErrorCode,
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-    this.name = 'OriginFailure';
-  }
-}
-
 /** A connection for a raw tunnel, and what is known of its other end. */
 export interface DialledRaw extends Dialled {
   info: ServerInfo;
@@ -56,8 +45,8 @@ interface Hop {
 const HTTP1: readonly string[] = ['http/1.1'];
 const BOTH: readonly string[] = ['h2', 'http/1.1'];
 
-/** Idle connections that are kept for each key. */
-const MAX_IDLE = 64;
+/** Idle connections that are kept for each key: fewer than clients use at once, and each request would need a new one. */
+const MAX_IDLE = 1024;
 
 /** Connections to origins: made, kept while idle, and never bound to a client's connection unless HTTP needs that. */
 export class Origins {

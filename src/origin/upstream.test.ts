@@ -1,8 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
-import { describe, it } from 'node:test';
-import { expect } from 'expect';
+import { describe, expect, it } from '@jest/globals';
 import { openTls, openTunnel, TlsOrigin } from '../listen/testing/tunnels.js';
 import { type Stage, withProxy } from '../testing/with-proxy.js';
 import { loadCa } from '../tls/ca.js';

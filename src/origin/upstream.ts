@@ -6,8 +6,8 @@ import { ProtocolError, type ResponseHead } from '../http1/head.js';
 import { ResponseParser } from '../http1/parser.js';
 import type { UpstreamProxy } from '../options.js';
 import { connectTcp, connectTls, type Dialled, type OnSocket } from './connect.js';
+import { OriginFailure } from './failure.js';
 import { splitPort } from './hosts.js';
-import { OriginFailure } from './origins.js';
 
 /** The way to origins through a chained proxy. */
 export class UpstreamRoute {

@@ -1,4 +1,4 @@
-import { clearTimeout, now, setTimeout } from '../clock.js';
+import { clearTimeout, performance, setTimeout } from '../clock.js';
 
 /** What can be ended for being idle. */
 export interface Idler {
@@ -18,7 +18,7 @@ export class IdleWatch {
 
   /** `idler` is idle from now on and expires in `ms` milliseconds. */
   start(idler: Idler, ms: number): void {
-    const deadline = now() + ms;
+    const deadline = performance.now() + ms;
     idler.idleUntil = deadline;
     this.#idlers.add(idler);
     if (deadline < this.#wakesAt) this.#wakeAt(deadline);
@@ -42,14 +42,14 @@ export class IdleWatch {
   #wakeAt(deadline: number): void {
     clearTimeout(this.#timer);
     this.#wakesAt = deadline;
-    this.#timer = setTimeout(() => this.#wake(), Math.max(deadline - now(), 1));
+    this.#timer = setTimeout(() => this.#wake(), Math.max(deadline - performance.now(), 1));
     // An idle connection does not keep a process alive for its timeout's sake.
     this.#timer.unref();
   }
 
   #wake(): void {
     this.#wakesAt = Number.POSITIVE_INFINITY;
-    const at = now();
+    const at = performance.now();
     const inOrder = [...this.#idlers].sort((a, b) => a.idleUntil - b.idleUntil);
     for (const idler of inOrder) {
       if (idler.idleUntil > at) {

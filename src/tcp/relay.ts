@@ -49,7 +49,8 @@ function join(from: RelayEnd, to: RelayEnd, count: (octets: number) => void): vo
       if (!to.socket.write(bytes, buffers.lend())) from.socket.pause();
     };
     to.socket.on('drain', () => from.socket.resume());
-    from.socket.on('end', () => to.socket.end());
+    if (from.socket.readableEnded) to.socket.end();
+    else from.socket.on('end', () => to.socket.end());
   }
   from.socket.on('error', () => lose(to));
   from.socket.on('close', () => {

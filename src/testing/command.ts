@@ -180,7 +180,7 @@ export async function withCommand(
       folder,
       origin: `http://127.0.0.1:${port}`,
       start(args = [], options = {}) {
-        const first = options.command === undefined ? ['-p', '0'] : [];
+        const first = options.command === undefined && !args.includes('-p') ? ['-p', '0'] : [];
         const command = new RunningCommand([...first, ...args], options);
         started.push(command);
         return command;

@@ -1,5 +1,4 @@
 import { spawn, spawnSync } from 'node:child_process';
-import type { TestContext } from 'node:test';
 
 /** How curl ended. */
 export interface CurlRun {
@@ -8,19 +7,12 @@ export interface CurlRun {
   errors: string;
 }
 
+/** Why tests with curl are skipped, if they are. */
+export const noCurl =
+  spawnSync('curl', ['--version']).error !== undefined && 'there is no curl on this machine';
+
 /** Runs curl without a configuration or proxy of the machine's own. */
-export type RunCurl = (...args: string[]) => Promise<CurlRun>;
-
-/** Lets `play` use curl, or skips the test where there is none. */
-export async function curl(test: TestContext, play: (run: RunCurl) => Promise<void>): Promise<void> {
-  if (spawnSync('curl', ['--version']).error !== undefined) {
-    test.skip('there is no curl on this machine');
-    return;
-  }
-  await play(runCurl);
-}
-
-function runCurl(...args: string[]): Promise<CurlRun> {
+export function curl(...args: string[]): Promise<CurlRun> {
   // Without `-q` in front it would read a configuration of the user's.
   const child = spawn('curl', ['-q', '--silent', '--show-error', '--max-time', '20', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],

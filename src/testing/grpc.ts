@@ -5,7 +5,8 @@
 import * as grpc from '@grpc/grpc-js';
 import type { HttpFlow } from '../flow/types.js';
 import type { ProxyOptions } from '../options.js';
-import { type RecordingProxy, startProxy } from '../proxy.js';
+import type { RecordingProxy } from '../proxy.js';
+import { testProxy } from '../testing/test-proxy.js';
 import { loadCa } from '../tls/ca.js';
 import { caPem } from '../tls/testing/pems.js';
 
@@ -179,15 +180,13 @@ export async function withTalk(
 ): Promise<void> {
   const served = await serveTalk(talk, secure);
   const { port, ca, server } = served;
-  const proxy = await startProxy({ ...options, hosts: { [NAME]: `127.0.0.1:${port}` }, upstreamCa: ca });
+  const proxy = await testProxy({ ...options, hosts: { [NAME]: `127.0.0.1:${port}` }, upstreamCa: ca });
   const client = TalkClient.through(proxy, secure);
   try {
     await play({ ...served, proxy, client });
-    await proxy.verify();
   } finally {
     client.close();
     server.forceShutdown();
-    await proxy.close();
   }
 }
 

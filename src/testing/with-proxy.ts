@@ -1,7 +1,8 @@
 import type { HttpFlow } from '../flow/types.js';
 import type { ProxyOptions } from '../options.js';
-import { type RecordingProxy, startProxy } from '../proxy.js';
+import type { RecordingProxy } from '../proxy.js';
 import { RawOrigin, type RawPeer, rawClient } from './raw-peer.js';
+import { testProxy } from './test-proxy.js';
 
 /** What a test plays with: a proxy, an origin behind it, and clients in front. */
 export interface Stage {
@@ -30,9 +31,9 @@ const HOOKS = ['requestHeaders', 'request', 'responseHeaders', 'response', 'erro
 /** A test that has not ended by then hangs, in milliseconds. */
 const PATIENCE = 30_000;
 
-/** Runs `play` with a proxy and an origin, and closes everything afterwards. A test that hangs says what it waits for. */
+/** Runs `play` with the fixture's proxy and an origin. A test that hangs says what it waits for. */
 export async function withProxy(options: ProxyOptions, play: (stage: Stage) => Promise<void>): Promise<void> {
-  const proxy = await startProxy(options);
+  const proxy = await testProxy(options);
   const origin = await RawOrigin.listen();
   const clients: RawPeer[] = [];
   const hooks: string[] = [];
@@ -94,23 +95,23 @@ export async function withProxy(options: ProxyOptions, play: (stage: Stage) => P
     },
   };
 
+  let patience: NodeJS.Timeout | undefined;
   const hung = new Promise<never>((_, reject) => {
-    const timer = setTimeout(() => {
+    patience = setTimeout(() => {
       const seen = [...clients, ...origin.connections].map((peer) => peer.describe());
       const waits = [...waiting.values()].map((what) => `waiting for ${what}`);
       const flows = [...proxy.flows].map((flow) => `flow ${flow.id}: ${JSON.stringify(flow.error)}`);
       reject(new Error(['the test hangs', ...waits, ...seen, ...flows, hooks.join(' ')].join('\n  ')));
     }, PATIENCE);
-    timer.unref();
   });
   try {
     await Promise.race([play(stage), hung]);
   } finally {
     finished = true;
     clearInterval(ticker);
+    clearTimeout(patience);
     for (const peer of clients) peer.destroy();
     origin.close();
-    await proxy.close();
   }
 }
 

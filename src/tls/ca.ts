@@ -11,7 +11,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { now } from '../clock.js';
+import { systemTime } from '../clock.js';
 import { messageOf, SluiceError, shown } from '../errors.js';
 import { type HostName, readHostName } from './hostname.js';
 import { canSign, type Issuer, makeLeaf, makeRoot, readCertificate, type Validity } from './x509.js';
@@ -129,9 +129,9 @@ function checkedCa(certText: string, keyText: string): CertificateAuthority {
       `ca.key: the key does not match ca.cert (${subject}); give the private key of its first certificate`,
     );
   }
-  if (Date.parse(parsed.validTo) < now())
+  if (Date.parse(parsed.validTo) < systemTime())
     throw bad(`ca.cert: ${subject} expired on ${parsed.validTo}; give a new one`);
-  if (Date.parse(parsed.validFrom) > now()) {
+  if (Date.parse(parsed.validFrom) > systemTime()) {
     throw bad(`ca.cert: ${subject} is not valid before ${parsed.validFrom}; give one that is valid now`);
   }
   // OpenSSL also refuses what it holds to be weak, and would do so in the middle of a handshake.
@@ -202,7 +202,7 @@ function leafKey(): { publicKey: KeyObject; pem: string } {
 
 /** From yesterday, for clients whose clock is behind. Leaves must stay within 397 days, or browsers refuse them. */
 function validFor(days: number): Validity {
-  const today = now();
+  const today = systemTime();
   return { from: new Date(today - DAY), to: new Date(today + days * DAY) };
 }
 

@@ -1,4 +1,4 @@
-import type { WebSocketPeer } from '../flow/types.js';
+import type { WebSocketPeer } from '../flow/payload-types.js';
 import type { WebSocketMessageRecord } from '../flow/websocket.js';
 import type { Transport } from '../tcp/transport.js';
 import { type AssembledMessage, Assembler, type AssemblerSetup } from './assembler.js';

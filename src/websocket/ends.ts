@@ -1,5 +1,5 @@
 import { clearTimeout, setTimeout } from '../clock.js';
-import type { WebSocketPeer } from '../flow/types.js';
+import type { WebSocketPeer } from '../flow/payload-types.js';
 import type { Transport } from '../tcp/transport.js';
 import type { Lane } from './lane.js';
 

@@ -1,5 +1,6 @@
 import type { FlowRecord } from '../flow/flow.js';
-import type { AnsweredFlow, WebSocketMessage } from '../flow/types.js';
+import type { WebSocketMessage } from '../flow/payload-types.js';
+import type { AnsweredFlow } from '../flow/types.js';
 import type { WebSocketWaiter } from '../flow/websocket.js';
 import type { ResolvedOptions } from '../options.js';
 import type { WebSocketSession } from './session.js';

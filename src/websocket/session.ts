@@ -1,7 +1,8 @@
 import { type FlowErrorCode, messageOf } from '../errors.js';
 import type { FlowRecord } from '../flow/flow.js';
+import type { WebSocketPeer, WebSocketPing } from '../flow/payload-types.js';
 import { now } from '../flow/transfer.js';
-import type { AnsweredFlow, WebSocketPeer, WebSocketPing } from '../flow/types.js';
+import type { AnsweredFlow } from '../flow/types.js';
 import { type WebSocketControl, WebSocketMessageRecord, WebSocketRecord } from '../flow/websocket.js';
 import { type AssemblerSetup, BEARABLE } from './assembler.js';
 import { BufferedLane } from './buffered-lane.js';

@@ -8,7 +8,8 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { ProxyOptions } from '../../options.js';
-import { type ProxyContext, type RecordingProxy, startProxy } from '../../proxy.js';
+import type { ProxyContext, RecordingProxy } from '../../proxy.js';
+import { testProxy } from '../../testing/test-proxy.js';
 import { loadCa } from '../../tls/ca.js';
 import { caPem } from '../../tls/testing/pems.js';
 
@@ -52,7 +53,7 @@ export async function withEcho(
   await Promise.all([once(plain, 'listening'), once(secure, 'listening')]);
   const [plainPort, securePort] = [plain, secure].map((server) => (server.address() as AddressInfo).port);
   const hosts = { 'api.test:80': `127.0.0.1:${plainPort}`, 'api.test:443': `127.0.0.1:${securePort}` };
-  const proxy = await startProxy({ hosts, upstreamCa: authority.cert, ...options }, context);
+  const proxy = await testProxy({ hosts, upstreamCa: authority.cert, ...options }, context);
   try {
     await play({
       proxy,

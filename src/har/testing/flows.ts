@@ -9,6 +9,12 @@ import { type FlowError, SluiceError } from '../../errors.js';
 import { ServerSentEventRecord } from '../../flow/events.js';
 import { Headers } from '../../flow/headers.js';
 import type {
+  ServerSentEvent,
+  WebSocketData,
+  WebSocketPeer,
+  WebSocketPing,
+} from '../../flow/payload-types.js';
+import type {
   BodyStatus,
   HttpFlow,
   HttpInformational,
@@ -17,11 +23,7 @@ import type {
   Message,
   PartRecord,
   ServerInfo,
-  ServerSentEvent,
   Side,
-  WebSocketData,
-  WebSocketPeer,
-  WebSocketPing,
 } from '../../flow/types.js';
 import { type MessageFacts, WebSocketMessageRecord, WebSocketRecord } from '../../flow/websocket.js';
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import net from 'node:net';
-import type { WebSocketPeer } from '../../flow/types.js';
+import type { WebSocketPeer } from '../../flow/payload-types.js';
 import type { WebSocketMessageRecord } from '../../flow/websocket.js';
 import { ReadBuffers } from '../../tcp/read-buffers.js';
 import { Transport } from '../../tcp/transport.js';

@@ -4,7 +4,7 @@ import type { ListenServices } from './services.js';
 import { sniff } from './sniff.js';
 
 /** Who goes on with a connection, from the octets on that were read of it. */
-interface Ways {
+interface Successors {
   tls(rest: Buffer): void;
   http(rest: Buffer): void;
 }
@@ -16,7 +16,7 @@ export class ReverseOpening implements Idler {
   constructor(
     private readonly socket: Socket,
     private readonly services: ListenServices,
-    private readonly ways: Ways,
+    private readonly successors: Successors,
   ) {
     socket.once('data', this.#onData).once('end', this.#onEnd).on('error', NOOP);
     socket.once('close', this.#stop);
@@ -33,8 +33,8 @@ export class ReverseOpening implements Idler {
     socket.pause();
     socket.off('end', this.#onEnd).off('close', this.#stop);
     this.#stop();
-    if (sniff(bytes) === 'tls') this.ways.tls(bytes);
-    else this.ways.http(bytes);
+    if (sniff(bytes) === 'tls') this.successors.tls(bytes);
+    else this.successors.http(bytes);
   };
 
   readonly #onEnd = () => this.socket.end();
