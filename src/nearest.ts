@@ -1,3 +1,5 @@
+import { SluiceError, shown } from './errors.js';
+
 /** The candidate that `name` was most likely meant to be: within two edits, or one in four letters of a longer name. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates
@@ -7,6 +9,16 @@ export function nearest(name: string, candidates: readonly string[]): string | u
   return best !== undefined && best.far <= Math.max(2, Math.floor(name.length / 4))
     ? best.candidate
     : undefined;
+}
+
+/** @throws SluiceError UNKNOWN_OPTION for a name that is not known, with the one that was most likely meant */
+export function refuseUnknown(given: readonly string[], known: readonly string[]): void {
+  for (const name of given) {
+    if (known.includes(name)) continue;
+    const near = nearest(name, known);
+    const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
+    throw new SluiceError('UNKNOWN_OPTION', `unknown option ${shown(name)}; ${hint}`);
+  }
 }
 
 function distance(a: string, b: string): number {

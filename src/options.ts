@@ -6,7 +6,7 @@ import { messageOf, SluiceError, shown } from './errors.js';
 import { compileFilter } from './flow/filter.js';
 import { compileFlowMatch, type FlowMatch } from './flow/match.js';
 import { isCredentials, MODE_ACCEPTED, type ProxyMode, readMode } from './mode.js';
-import { nearest } from './nearest.js';
+import { refuseUnknown } from './nearest.js';
 import {
   choiceForm,
   contentOf,
@@ -354,16 +354,6 @@ export function resolveOptions(options: ProxyOptions = {}): ResolvedOptions {
 
 /** The names of all options. */
 export const OPTION_NAMES: readonly string[] = Object.keys(OPTIONS);
-
-/** @throws SluiceError UNKNOWN_OPTION for a name that is not known, with the one that was most likely meant */
-export function refuseUnknown(given: readonly string[], known: readonly string[]): void {
-  for (const name of given) {
-    if (known.includes(name)) continue;
-    const near = nearest(name, known);
-    const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
-    throw new SluiceError('UNKNOWN_OPTION', `unknown option ${shown(name)}; ${hint}`);
-  }
-}
 
 /** Options that only hold from a proxy's start. */
 const FIXED: readonly (keyof ProxyOptions)[] = [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ProxyOptions } from './options.js';
-import { startProxy } from './proxy.js';
 import type { RawPeer } from './testing/raw-peer.js';
+import { testProxy } from './testing/test-proxy.js';
 import { type Stage, withProxy } from './testing/with-proxy.js';
 
 async function tunnel({ client }: Stage, to: string): Promise<RawPeer> {
@@ -31,7 +31,7 @@ for (const [way, options] of Object.entries(WAYS)) {
     });
 
     it('ends with its origin also over another proxy', async () => {
-      const chained = await startProxy();
+      const chained = await testProxy();
       try {
         await withProxy({ ...options, upstream: { server: chained.server } }, async (stage) => {
           const client = await tunnel(stage, stage.origin.host);

@@ -147,6 +147,19 @@ describe('anything else in a tunnel', () => {
       expect(stage.proxy.flows).toHaveLength(0);
     }));
 
+  it('passes both ways in TLS, too, each end on its own', () =>
+    withProxy({}, async (stage) => {
+      stage.proxy.mapHost('app.test', `http://${stage.origin.host}`);
+      const peer = await openTls(stage, 'app.test');
+      await peer.send('\x00');
+      const upstream = await stage.origin.accept();
+      await upstream.read(1);
+      peer.end();
+      expect(await upstream.ending).toBe('fin');
+      await upstream.send('still talking');
+      expect((await peer.read(13)).toString()).toBe('still talking');
+    }));
+
   it('loses nothing to a slow reader when the other end closes', () =>
     withProxy({}, async (stage) => {
       const peer = await openTunnel(stage, stage.origin.host);

@@ -24,6 +24,15 @@ export function placeOf(
   return undefined;
 }
 
+/** Where a module is no program, and why, as its loader puts it; `undefined` of anything else that was thrown. */
+export function syntaxErrorOf(thrown: unknown): { place: string; why: string } | undefined {
+  const [, why, file, line, column] =
+    /^(ParseError: [^\n]*?)\.?\s*\n\s*(\S[^\n]*):(\d+):(\d+)$/.exec(messageOf(thrown)) ?? [];
+  if (why === undefined || file === undefined) return undefined;
+  // It counts columns from 0.
+  return { place: `${shownPath(file)}:${line}:${Number(column) + 1}`, why: printable(why) };
+}
+
 /** A path as the user would type it. */
 export function shownPath(file: string): string {
   const relative = path.relative(process.cwd(), file);

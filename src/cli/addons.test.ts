@@ -134,20 +134,77 @@ describe('addons', () => {
     });
   });
 
+  it('that throw what has no place are reported by their file', async () => {
+    await withCommand(async ({ start, origin, folder }) => {
+      const [first = '', second = ''] = put(folder, {
+        'first.ts': `export function request(flow: any): void { if (flow.request.path === '/first') throw 'a string'; }`,
+        'second.ts': `export async function request(flow: any): Promise<void> { if (flow.request.path === '/second') throw { a: 1 }; }`,
+      });
+      const sluice = start(['-s', first, '-s', second]);
+      const port = await sluice.port();
+      await through(port, `${origin}/first`);
+      await through(port, `${origin}/second`);
+      const { stderr } = await sluice.interrupt();
+      expect(stderr).toBe(`addon ${first}: request: a string\naddon ${second}: request: [object Object]\n`);
+    });
+  });
+
+  it('that throw right after a piece: it is counted', async () => {
+    await withCommand(async ({ start, origin, folder }) => {
+      const [addon = ''] = put(folder, {
+        'cuts.ts': `export function responseHeaders(flow: any): void {
+            flow.response.stream = async function* (pieces: AsyncIterable<Buffer>) {
+              for await (const piece of pieces) { yield piece; throw new Error('no more'); }
+            };
+          }`,
+      });
+      const sluice = start(['-s', addon]);
+      const answer = await through(await sluice.port(), `${origin}/`);
+      expect(answer).toMatchObject({ body: 'hello', whole: false });
+      await sluice.prints(/ → 200, TRANSFORM_FAILED: no more \(0 B up, 5 B down, /);
+      await sluice.interrupt();
+    });
+  });
+
+  it('warn of functions that are called nearly as hooks', async () => {
+    await withCommand(async ({ start, origin, folder }) => {
+      const [file = '', instance = ''] = put(folder, {
+        'near.ts': `export function request(): void {}
+          export function respons(): void {}
+          export function requests(): void {}
+          export function helper(): void {}
+          export const eror = 5;`,
+        'instance.ts': `class Addon { request(): void {} response_headers(): void {} }\nexport default new Addon();`,
+      });
+      const sluice = start(['-s', file, '-s', instance]);
+      expect(await through(await sluice.port(), `${origin}/`)).toMatchObject({ status: 200 });
+      const { code, stderr } = await sluice.interrupt();
+      expect({ code, stderr }).toEqual({
+        code: 0,
+        stderr: [
+          `addon ${file}: exports respons, which is no hook; did you mean response?\n`,
+          `addon ${instance}: exports response_headers, which is no hook; did you mean responseHeaders?\n`,
+        ].join(''),
+      });
+    });
+  });
+
   it('a near miss of a hook is named', async () => {
     await withCommand(async ({ start, folder }) => {
-      const [snake = '', number = '', throws = '', syntax = '', missing = ''] = put(folder, {
+      const [snake = '', number = '', throws = '', syntax = '', missing = '', importing = ''] = put(folder, {
         'snake.ts': 'export function response_headers(): void {}',
         'number.ts': 'export const request = 5;',
         'throws.ts': `const x: number = 1;\nthrow new Error('not ' + x);`,
         'syntax.ts': 'export function request(: void {}',
         'missing.ts': `import { x } from './nowhere.js';\nexport const request = x;`,
+        'importing.ts': `import { request } from './syntax.js';\nexport { request };`,
       });
       for (const [file, says] of [
         [snake, 'snake.ts: exports no hooks; of response_headers: did you mean responseHeaders?'],
         [number, 'number.ts: request is not a function; export a function'],
         [throws, 'throws.ts:2:7: cannot be loaded: not 1'],
-        [syntax, `syntax.ts: cannot be loaded: ParseError: Unexpected token ${syntax}:1:24`],
+        [syntax, 'syntax.ts:1:25: ParseError: Unexpected token'],
+        [importing, 'syntax.ts:1:25: ParseError: Unexpected token'],
         [missing, `missing.ts:1:1: cannot be loaded: Cannot find module './nowhere.js'`],
       ] as const) {
         const { code, stderr } = await start(['-s', file]).ended;
@@ -195,7 +252,7 @@ describe('an addon that changes', () => {
 
       await changing(
         () => writeFileSync(first, 'export function request(: void'),
-        /^addon \S+first\.ts: cannot be loaded: .*; the version before it stays$/m,
+        /^addon \S+first\.ts:1:25: ParseError: .*; the version before it stays$/m,
       );
       expect(await seen()).toBe('FIRST.SECOND.');
       await changing(

@@ -7,9 +7,9 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type Disposer, type Hooks, isSluiceError, type RecordingProxy, SluiceError } from '../index.js';
-import { HOOK_NAMES } from '../internal.js';
+import { HOOK_NAMES, printable } from '../internal.js';
 import { nearest } from '../nearest.js';
-import { inOneLine, placeOf, shownPath } from './addon-errors.js';
+import { inOneLine, placeOf, shownPath, syntaxErrorOf } from './addon-errors.js';
 import { AddonLoader } from './addon-loader.js';
 import { FileWatch } from './file-watch.js';
 
@@ -19,6 +19,8 @@ type AnyHook = (...args: unknown[]) => unknown;
 export interface AddonReport {
   /** Something went wrong, in one line. */
   failed(what: string): void;
+  /** Something seems wrong, in one line. */
+  warned(what: string): void;
   /** It was loaded again. */
   reloaded(what: string): void;
 }
@@ -40,6 +42,7 @@ export class Addons {
     for (const file of files) {
       const addon = new Addon(path.resolve(file), this.#loader);
       await addon.load();
+      for (const stray of addon.strays) this.report.warned(stray);
       this.#addons.push(addon);
     }
   }
@@ -50,7 +53,7 @@ export class Addons {
     // All of them anew, so that each stays at its place; nothing happens in between.
     for (const installed of this.#installed) installed.dispose();
     this.#installed = this.#addons.map((addon) =>
-      proxy.use(addon.hooks((hook, thrown) => this.threw(thrown, hook))),
+      proxy.use(addon.hooks((hook, thrown) => this.threw(thrown, hook, addon.name))),
     );
   }
 
@@ -73,24 +76,31 @@ export class Addons {
   /**
    * Reports what an addon threw, once.
    * @param doing the hook it was in, or what else it did
+   * @param by the addon whose hook it was
    * @returns whether it was an addon that threw it
    */
-  threw(thrown: unknown, doing?: string): boolean {
+  threw(thrown: unknown, doing?: string, by = this.#only()): boolean {
     const isObject = typeof thrown === 'object' && thrown !== null;
     if (isObject && this.#told.has(thrown)) return true;
     const files = new Set(this.#addons.flatMap((addon) => addon.files));
     const place = placeOf(thrown, files, this.#loader);
     if (place === undefined && doing === undefined) return false;
     if (isObject) this.#told.add(thrown);
-    const words = [place, doing, inOneLine(thrown)].filter((word) => word !== undefined && word !== '');
+    const words = [place ?? by, doing, inOneLine(thrown)].filter((word) => word !== undefined && word !== '');
     this.report.failed(`addon ${words.join(': ')}`);
     return true;
+  }
+
+  /** The addon that it must have been, if there is one only. */
+  #only(): string | undefined {
+    return this.#addons.length === 1 ? this.#addons[0]?.name : undefined;
   }
 
   async #reload(addon: Addon): Promise<void> {
     try {
       if (!(await addon.reload())) return;
       if (this.#proxy !== undefined) this.install(this.#proxy);
+      for (const stray of addon.strays) this.report.warned(stray);
       this.report.reloaded(`addon ${addon.name}: loaded again`);
     } catch (error) {
       if (!isSluiceError(error)) throw error;
@@ -103,6 +113,8 @@ export class Addons {
 class Addon {
   readonly name: string;
   files: string[];
+  /** Of functions that are no hooks but seem meant as such, a line each. */
+  strays: string[] = [];
   #hooks: Partial<Hooks> = {};
   #watch: FileWatch | undefined;
   /** What its files held when they were last loaded, or tried. */
@@ -131,6 +143,9 @@ class Addon {
     const isLatest = (await this.#content()) === before;
     this.files = files;
     this.#hooks = hooks;
+    this.strays = straysIn(hooks as Record<string, unknown>).map(
+      ([name, hook]) => `addon ${this.name}: exports ${name}, which is no hook; did you mean ${hook}?`,
+    );
     // What was written meanwhile may not be what was loaded: its change, which is told yet, must be taken for one.
     this.#seen = isLatest ? await this.#content() : '';
     this.#watch?.follow(files);
@@ -178,6 +193,8 @@ class Addon {
     try {
       return await this.loader.load(this.file);
     } catch (thrown) {
+      const wrong = syntaxErrorOf(thrown);
+      if (wrong !== undefined) throw this.#refusal(wrong.why, wrong.place);
       const place = placeOf(thrown, new Set([this.file]), this.loader);
       throw this.#refusal(`cannot be loaded: ${inOneLine(thrown)}`, place);
     }
@@ -216,6 +233,20 @@ class Addon {
     }
     return hash.digest('hex');
   }
+}
+
+/** Functions that are called nearly as hooks which are not there. */
+function straysIn(hooks: Record<string, unknown>): [name: string, hook: string][] {
+  const prototype: unknown = Object.getPrototypeOf(hooks);
+  // An instance has its methods there.
+  const inherited =
+    prototype === null || prototype === Object.prototype ? [] : Object.getOwnPropertyNames(prototype);
+  return [...Object.keys(hooks), ...inherited].flatMap((name) => {
+    const near = nearest(name, HOOK_NAMES);
+    // Beside the hook itself it is something else, as the hook itself is.
+    if (near === undefined || hooks[near] !== undefined || typeof hooks[name] !== 'function') return [];
+    return [[printable(name), near]];
+  });
 }
 
 /** A class of hooks is made an instance of; anything else is as it is. */

@@ -2,7 +2,7 @@
  * A run of the command: from the first line to the last.
  * @module
  */
-import { clearInterval, performance, setInterval, setTimeout } from '../clock.js';
+import { clearInterval, performance, setImmediate, setInterval, setTimeout } from '../clock.js';
 import {
   type ClientInfo,
   type HttpFlow,
@@ -72,6 +72,7 @@ export class Session {
     await checkWritable('--save-ca', task.saveCa);
     const addons = new Addons({
       failed: (what) => screen.note(paint.err.red(what)),
+      warned: (what) => screen.note(paint.err.yellow(what)),
       reloaded: (what) => {
         if (!task.quiet) screen.note(what);
       },
@@ -169,6 +170,17 @@ export class Session {
       return;
     }
     this.#over.add(flow);
+    // What was written just before a body failed is counted when the write is told of.
+    if (flow.error === undefined) {
+      this.#isOver(flow);
+      return;
+    }
+    // Until then it is waited for.
+    this.#progress.follow(flow);
+    setImmediate(() => this.#isOver(flow));
+  }
+
+  #isOver(flow: HttpFlow): void {
     this.#progress.leave(flow);
     // Or its line would follow the one that says it is over.
     if (this.#ticker !== undefined) this.#draw();

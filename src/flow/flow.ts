@@ -110,6 +110,11 @@ export class FlowRecord implements HttpFlow {
     for (const listener of [...this.#listeners]) listener();
   }
 
+  /** `GET https://app.test/ → 200 OK`, or the error's code in place of a status. */
+  toString(): string {
+    return `${this.request} → ${this.error?.code ?? this.response ?? 'no response yet'}`;
+  }
+
   /** What `console.log` shows: the exchange, not the machinery. */
   [INSPECT](_depth: number, options: InspectOptions, inspect: typeof nodeInspect): string {
     const { id, request, response, websocket, error, warnings } = this;

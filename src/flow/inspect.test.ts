@@ -15,3 +15,15 @@ describe('what console.log shows of flows', () => {
     expect(text).not.toContain('bodyEdited');
   });
 });
+
+describe('what a flow is as text', () => {
+  it('is its exchange in a few words', () => {
+    const flow = sampleFlow({ url: 'https://app.test/a' }, { status: 204 });
+    expect(String(flow.request)).toBe('GET https://app.test/a');
+    expect(`${flow}`).toBe(`GET https://app.test/a → ${flow.response}`);
+    expect(String(flow.response)).toMatch(/^204/);
+    expect(String(sampleFlow())).toBe('GET https://app.test/ → no response yet');
+    const error = { code: 'ORIGIN_CLOSED', message: 'closed' } as const;
+    expect(String(sampleFlow({}, { status: 200 }, error))).toBe('GET https://app.test/ → ORIGIN_CLOSED');
+  });
+});

@@ -170,6 +170,10 @@ export abstract class MessageRecord implements Message {
   /** The request line or the status line, without the version. */
   protected abstract startLine(): string;
 
+  toString(): string {
+    return this.startLine();
+  }
+
   /** What `console.log` shows: the message, not the machinery. The body is left to whoever asks for it. */
   [INSPECT](_depth: number, options: InspectOptions, inspect: typeof nodeInspect): string {
     const { headers, bodyStatus, complete, transfer } = this;

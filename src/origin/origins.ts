@@ -45,8 +45,12 @@ interface Hop {
 const HTTP1: readonly string[] = ['http/1.1'];
 const BOTH: readonly string[] = ['h2', 'http/1.1'];
 
-/** Idle connections that are kept for each key: fewer than clients use at once, and each request would need a new one. */
+/**
+ * Idle connections that are kept for each key: fewer than clients use at once, and each request would need a new one.
+ * Those that were made although others were idle, for uploads that cannot be sent twice, only add to fewer.
+ */
 const MAX_IDLE = 1024;
+const MAX_SPARE = 64;
 
 /** Connections to origins: made, kept while idle, and never bound to a client's connection unless HTTP needs that. */
 export class Origins {
@@ -191,9 +195,11 @@ export class Origins {
   async #connect(route: Route, hop: Hop, key: string): Promise<OriginStream> {
     // A chained proxy reads plain requests itself; others need a tunnel through it.
     const tunnel = hop.tls || route.opaque === true;
+    const spare = (this.#idle.get(key)?.length ?? 0) > 0;
     try {
       const made = this.#ready.take(readyKey(hop), false);
-      return this.#connection(route, hop, key, await this.#dial(route, hop, { tunnel, alpn: HTTP1, made }));
+      const dialled = await this.#dial(route, hop, { tunnel, alpn: HTTP1, made });
+      return this.#connection(route, hop, key, dialled, spare ? MAX_SPARE : MAX_IDLE);
     } catch (error) {
       if (!this.#mayHttp2(route, hop) || !isAlpnRefusal(error)) {
         this.#http2.forget(key);
@@ -206,7 +212,8 @@ export class Origins {
     }
   }
 
-  #connection(route: Route, hop: Hop, key: string, dialled: Dialled): OriginConnection {
+  /** @param idleMost how many may be idle with it when it is kept */
+  #connection(route: Route, hop: Hop, key: string, dialled: Dialled, idleMost = MAX_IDLE): OriginConnection {
     const via = hop.upstream ? this.#upstream : undefined;
     const passesUnseen = hop.tls || route.opaque === true || dialled.tunnelled === true;
     const seesRequests = via !== undefined && !passesUnseen;
@@ -219,7 +226,7 @@ export class Origins {
         : undefined,
       idleTimeout: this.options.timeouts.idle,
       idleWatch: this.idleWatch,
-      onIdle: (connection) => this.#keep(connection),
+      onIdle: (connection) => this.#keep(connection, idleMost),
     });
   }
 
@@ -318,15 +325,19 @@ export class Origins {
     });
   }
 
-  #keep(connection: OriginConnection): void {
+  #keep(connection: OriginConnection, most: number): void {
     const idle = this.#idle.get(connection.key) ?? [];
     this.#idle.set(connection.key, idle);
     // Connections that closed while idle are dropped here, not with a search at each close.
-    if (idle.length >= MAX_IDLE) {
+    if (idle.length >= most) {
       const alive = idle.filter((other) => other.idle);
       idle.length = 0;
       idle.push(...alive.slice(-MAX_IDLE + 1));
       for (const surplus of alive.slice(0, -MAX_IDLE + 1)) surplus.cut();
+      if (idle.length >= most) {
+        connection.cut();
+        return;
+      }
     }
     idle.push(connection);
   }
