@@ -241,6 +241,8 @@ export class Tunnel {
       const secure = await interceptor.intercept(socket, authority.host, protocols);
       client.tls = true;
       if (typeof secure.servername === 'string' && secure.servername !== '') client.sni = secure.servername;
+      // What befalls it from now on, TLS has it from there.
+      socket.off('error', this.#onError).on('error', () => undefined);
       secure.on('error', this.#onError);
       return secure;
     } catch (error) {
@@ -261,6 +263,8 @@ export class Tunnel {
 
   #serve(socket: Socket, rest: Buffer): void {
     const { client, services, authority, raw } = this.setup;
+    // A connection that is lost between exchanges is nothing to tell of, and in one its flow tells.
+    socket.off('error', this.#onError);
     const transport = new Transport(socket, raw);
     // Elsewhere its preface was looked for before.
     const onHttp2 = ({ rest: begun }: RelayEnd) => this.#serveHttp2(socket, begun);
