@@ -53,12 +53,14 @@ export class Exchange implements FlowControl {
     readonly services: ExchangeServices,
     readonly client: ClientStream,
     readonly head: RequestHead,
-    where: { id: string; url: string; route: Route; pin: ConnectionPin },
+    id: string,
+    where: { url: string; route: Route },
+    pin: ConnectionPin,
   ) {
-    this.flow = new FlowRecord(where.id, client.info, this);
+    this.flow = new FlowRecord(id, client.info, this);
     const { method, version, headers } = head;
     this.flow.request = new RequestRecord(this.flow, { method, url: where.url, version, headers });
-    this.request = new RequestLeg(this, { route: where.route, pin: where.pin });
+    this.request = new RequestLeg(this, { route: where.route, pin });
     this.response = new ResponseLeg(this);
   }
 

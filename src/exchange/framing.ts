@@ -2,7 +2,7 @@
  * How messages leave: their framing, and the fields that must agree with it whatever a hook did to them.
  * @module
  */
-import type { Headers } from '../flow/headers.js';
+import { type Headers, lowerCaseName } from '../flow/headers.js';
 import type { Framing } from '../http1/head.js';
 
 /** Makes Content-Length and Transfer-Encoding say what `framing` is. An agreeing head is left as it is. */
@@ -79,7 +79,7 @@ export function removeProxyFields(headers: Headers): void {
   headers.rename('Proxy-Connection', 'Connection');
   for (let i = headers.size - 1; i >= 0; i--) {
     const name = headers.nameAt(i);
-    if (name.length > 6 && /^proxy-/i.test(name)) headers.delete(name);
+    if (lowerCaseName(name).startsWith('proxy-')) headers.delete(name);
   }
   if (!headers.has('upgrade')) return;
   // An upgrade to HTTP/2 would take the exchange out of sight (RFC 7540 section 3.2); other upgrades stay.

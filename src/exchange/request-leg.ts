@@ -1,7 +1,6 @@
 import type { FlowError } from '../errors.js';
 import { Headers } from '../flow/headers.js';
 import { pathOf, type RequestRecord } from '../flow/message.js';
-import { now } from '../flow/transfer.js';
 import type { OriginStream, OutgoingRequest, WholeBody } from '../origin/stream.js';
 import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
 import type { CollectedBody, CollectReceiver } from '../stream/collected-body.js';
@@ -125,7 +124,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
     if (this.#collected !== undefined && message.bodyStatus === 'pending') {
       message.record(this.#collected.take(), false);
     }
-    message.transfer.endedAt = now();
+    message.transfer.end();
   }
 
   #decided(): void {
@@ -184,7 +183,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
       );
       message.bodySent = true;
       message.complete = true;
-      transfer.endedAt = now();
+      transfer.end();
       exchange.legEnded();
     });
   }
@@ -264,7 +263,7 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
         if (error || exchange.over) return;
         sentAll?.();
         message.complete = true;
-        message.transfer.endedAt = now();
+        message.transfer.end();
         exchange.legEnded();
       };
       message.bodySent = true;

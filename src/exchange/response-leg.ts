@@ -163,7 +163,7 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
     if (this.#collected !== undefined && response.bodyStatus === 'pending') {
       response.record(this.#collected.take(), false);
     }
-    response.transfer.endedAt = now();
+    response.transfer.end();
   }
 
   #runHook(hook: 'responseHeaders' | 'response', source: OriginStream | undefined, next: () => void): void {
@@ -313,7 +313,7 @@ export class ResponseLeg implements OriginEvents, CollectReceiver {
   #complete(response: ResponseRecord): void {
     response.bodySent = true;
     response.complete = true;
-    response.transfer.endedAt = now();
+    response.transfer.end();
     this.exchange.legEnded();
     this.#failure?.();
   }

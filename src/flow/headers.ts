@@ -1,5 +1,6 @@
 import type { InspectOptions, inspect as nodeInspect } from 'node:util';
 import { SluiceError, shown } from '../errors.js';
+import { remembered } from './remembered.js';
 import type { HeaderList } from './types.js';
 
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
@@ -17,17 +18,20 @@ export interface HeadersGuard {
  * each untouched line of a changed one, leaves with the very octets it came with.
  */
 export class Headers implements HeaderList {
-  /** Name, value, name, value ...; read from the source again where {@link compact} let go of it. */
+  /** Name, value, name, value ...; read from the text again where {@link compact} let go of it. */
   #fields: string[] | undefined;
-  /** The section as it came, lines ended by CRLF; `undefined` once changed. */
-  #source: string | undefined;
+  /** What it was read from, to the end: the section as it came, lines ended by CRLF. `undefined` once changed. */
+  #text: string | undefined;
+  /** Where the section begins in it. A string of its own, for each head that is kept, would be one object more. */
+  readonly #start: number;
   /** One wire line a field, made when the section is first changed. */
   #lines: string[] | undefined;
   #guard: HeadersGuard | undefined;
 
-  constructor(fields: string[] = [], source?: string) {
+  constructor(fields: string[] = [], text?: string, start = 0) {
     this.#fields = fields;
-    this.#source = source;
+    this.#text = text;
+    this.#start = start;
   }
 
   static from(init: Record<string, string | string[]>): Headers {
@@ -151,24 +155,24 @@ export class Headers implements HeaderList {
 
   /** The section as it goes out: lines ended by CRLF, latin1, without the empty line after it. */
   toWire(): string {
-    if (this.#source !== undefined) return this.#source;
+    if (this.#text !== undefined) return this.#text.slice(this.#start);
     const lines = this.#ownLines();
     return lines.length === 0 ? '' : `${lines.join('\r\n')}\r\n`;
   }
 
   clone(): Headers {
-    const copy = new Headers([...this.#list()], this.#source);
+    const copy = new Headers([...this.#list()], this.#text, this.#start);
     copy.#lines = this.#lines?.slice();
     return copy;
   }
 
   /** Nobody needs the fields one by one for now. A suite keeps every flow: the text alone is a third of the memory. */
   compact(): void {
-    if (this.#source !== undefined) this.#fields = undefined;
+    if (this.#text !== undefined) this.#fields = undefined;
   }
 
   #list(): string[] {
-    this.#fields ??= fieldsOf(this.#source ?? '');
+    this.#fields ??= fieldsOf(this.#text?.slice(this.#start) ?? '');
     return this.#fields;
   }
 
@@ -179,11 +183,11 @@ export class Headers implements HeaderList {
   #ownLines(): string[] {
     if (this.#lines === undefined) {
       this.#lines =
-        this.#source === undefined
+        this.#text === undefined
           ? [...this].map(([name, value]) => `${name}: ${value}`)
-          : this.#source.split('\r\n').slice(0, this.size);
+          : this.#text.slice(this.#start).split('\r\n').slice(0, this.size);
     }
-    this.#source = undefined;
+    this.#text = undefined;
     return this.#lines;
   }
 }
@@ -210,17 +214,8 @@ export function trimmed(text: string, start = 0, end = text.length): string {
 
 const isBlank = (code: number) => code === 0x20 || code === 0x09;
 
-const LOWER_KEPT = 1000;
-const lowerNames = new Map<string, string>();
-
-/** A field name in lower case. The same few names come again and again: they are not made anew each time. */
-export function lowerCaseName(name: string): string {
-  const known = lowerNames.get(name);
-  if (known !== undefined) return known;
-  const lower = name.toLowerCase();
-  if (lowerNames.size < LOWER_KEPT) lowerNames.set(name, lower);
-  return lower;
-}
+/** A field name in lower case. */
+export const lowerCaseName = remembered((name) => name.toLowerCase());
 
 function same(name: string | undefined, lower: string): boolean {
   return (

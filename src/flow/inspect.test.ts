@@ -14,6 +14,18 @@ describe('what console.log shows of flows', () => {
     expect(text).not.toContain('owner');
     expect(text).not.toContain('bodyEdited');
   });
+
+  it('is times and octets of a transfer', () => {
+    const { transfer } = sampleFlow({ body: 'four' }).request;
+    transfer.begin();
+    transfer.end();
+    const text = inspect(transfer);
+    expect(text).toMatch(/^Transfer \{\s+startedAt: \d+(?:\.\d+)?,\s+firstByteAt: \d+/);
+    expect(text).toContain('bytes: 4');
+    const { startedAt, firstByteAt = Number.NaN, endedAt = Number.NaN } = transfer;
+    expect(startedAt).toBeLessThanOrEqual(firstByteAt);
+    expect(firstByteAt).toBeLessThanOrEqual(endedAt);
+  });
 });
 
 describe('what a flow is as text', () => {

@@ -191,7 +191,7 @@ export abstract class MessageRecord implements Message {
   record(raw: Buffer, digest: boolean): void {
     this.#raw = raw;
     this.bodyStatus = 'recorded';
-    if (digest) this.transfer.received.digestLater(raw, this.headers.get('content-encoding'));
+    if (digest) this.transfer.digestLater(raw, this.headers.get('content-encoding'));
   }
 
   /**
@@ -205,10 +205,11 @@ export abstract class MessageRecord implements Message {
     }
     const { sent } = this.transfer;
     sent.bytes = raw.length;
-    const log = new PieceLog();
-    if (!oneChunk) log.addOctets(raw.length);
-    else if (raw.length > 0) log.addPiece(raw.length);
-    sent.follow(log);
+    if (oneChunk && raw.length > 0) {
+      const log = new PieceLog();
+      log.addPiece(raw.length);
+      sent.follow(log);
+    }
     sent.end();
     if (digest) sent.digestLater(raw, this.headers.get('content-encoding'));
   }

@@ -17,6 +17,13 @@ export class PieceLog implements Pieces {
   #count = 0;
   #truncated = false;
 
+  /** The pieces of a body without chunks. */
+  static ofOctets(octets: number): PieceLog {
+    const log = new PieceLog();
+    log.addOctets(octets);
+    return log;
+  }
+
   /** Logs octets on the grid. */
   addOctets(octets: number): void {
     this.#octets += octets;

@@ -1,13 +1,26 @@
 import { createHash } from 'node:crypto';
+import type { InspectOptions, inspect as nodeInspect } from 'node:util';
 import { performance } from '../clock.js';
 import { SluiceError } from '../errors.js';
 import { decodeContent } from './content.js';
 import { PieceLog } from './pieces.js';
 import type { Side, Transfer } from './types.js';
 
+/**
+ * Microseconds since the process began. For half an hour they are small integers, which a record holds in itself; a
+ * number with a fraction would be one more object each.
+ */
+function ticks(): number {
+  return Math.floor(performance.now() * 1000);
+}
+
+function timeOf(tick: number): number {
+  return performance.timeOrigin + tick / 1000;
+}
+
 /** Milliseconds since the epoch, with fractions, never going backwards. */
 export function now(): number {
-  return performance.timeOrigin + performance.now();
+  return timeOf(ticks());
 }
 
 /** SHA-256 in lower-case hex. */
@@ -21,15 +34,13 @@ export interface Digest {
   sha256: string;
 }
 
-/** A recorded body, whose digests are computed when they are first asked for. */
-interface Recorded {
-  raw: Buffer;
-  contentEncoding: string | undefined;
-}
+const EMPTY = Buffer.alloc(0);
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /**
  * One side of a transfer. There are two for each message that is recorded, so it keeps references rather than copies
  * or closures: to a log that both sides share, to the recorded body, or to the side that it equals.
+ * Without a log, its pieces are those of a body without chunks.
  */
 export class SideRecord implements Side {
   bytes = 0;
@@ -37,20 +48,22 @@ export class SideRecord implements Side {
   #ended = false;
   #sha256: string | undefined;
   #decoded: Digest | undefined;
-  #recorded: Recorded | undefined;
+  /** A recorded body, whose digests are computed when they are first asked for. */
+  #raw: Buffer | undefined;
+  #contentEncoding: string | undefined;
   #twin: SideRecord | undefined;
   #partial: Digest | undefined;
 
   get sha256(): string | undefined {
     if (this.#twin !== undefined) return this.#twin.sha256;
-    if (this.#sha256 === undefined && this.#recorded !== undefined) this.#sha256 = sha256(this.#recorded.raw);
+    if (this.#sha256 === undefined && this.#raw !== undefined) this.#sha256 = sha256(this.#raw);
     return this.#sha256;
   }
 
   get decoded(): Digest | undefined {
     if (this.#twin !== undefined) return this.#twin.decoded;
-    if (this.#decoded === undefined && this.#recorded?.contentEncoding !== undefined) {
-      this.#decoded = digestOfContent(this.#recorded.raw, this.#recorded.contentEncoding);
+    if (this.#decoded === undefined && this.#raw !== undefined && this.#contentEncoding !== undefined) {
+      this.#decoded = digestOfContent(this.#raw, this.#contentEncoding);
     }
     return this.#decoded;
   }
@@ -63,7 +76,7 @@ export class SideRecord implements Side {
   /** Until the side has ended: the pieces as far as its octets reach. */
   get pieces(): PieceLog {
     if (this.#twin !== undefined) return this.#twin.pieces;
-    this.#log ??= new PieceLog();
+    if (this.#log === undefined) return PieceLog.ofOctets(this.bytes);
     return this.#ended ? this.#log : this.#log.upTo(this.bytes);
   }
 
@@ -95,7 +108,8 @@ export class SideRecord implements Side {
 
   /** The octets are kept: digests can wait. */
   digestLater(raw: Buffer, contentEncoding: string | undefined): void {
-    this.#recorded = { raw, contentEncoding };
+    this.#raw = raw;
+    this.#contentEncoding = contentEncoding;
   }
 
   /** What went out is what came in. */
@@ -106,12 +120,45 @@ export class SideRecord implements Side {
 }
 
 export class TransferRecord implements Transfer {
-  readonly received = new SideRecord();
-  readonly startedAt = now();
-  firstByteAt?: number;
-  endedAt?: number;
+  readonly #startedAt = ticks();
+  #firstByteAt: number | undefined;
+  #endedAt: number | undefined;
+  // Made when first used: most requests have no body.
+  #received: SideRecord | undefined;
   #sent: SideRecord | undefined;
   #sentAll = false;
+  /** There was no body, and its digest may be asked for. */
+  #digestsNothing = false;
+
+  get startedAt(): number {
+    return timeOf(this.#startedAt);
+  }
+
+  get firstByteAt(): number | undefined {
+    return this.#firstByteAt === undefined ? undefined : timeOf(this.#firstByteAt);
+  }
+
+  get endedAt(): number | undefined {
+    return this.#endedAt === undefined ? undefined : timeOf(this.#endedAt);
+  }
+
+  /** Octets have come: only of the first is the time kept. */
+  begin(): void {
+    this.#firstByteAt ??= ticks();
+  }
+
+  /** It is over, as far as it came. */
+  end(): void {
+    this.#endedAt = ticks();
+  }
+
+  get received(): SideRecord {
+    if (this.#received === undefined) {
+      this.#received = new SideRecord();
+      if (this.#digestsNothing) this.#received.digestLater(EMPTY, undefined);
+    }
+    return this.#received;
+  }
 
   get sent(): SideRecord {
     if (this.#sent === undefined) {
@@ -119,6 +166,19 @@ export class TransferRecord implements Transfer {
       if (this.#sentAll) this.#sent.mirror(this.received);
     }
     return this.#sent;
+  }
+
+  /** What `console.log` shows: times, and how much has passed. */
+  [INSPECT](_depth: number, options: InspectOptions, inspect: typeof nodeInspect): string {
+    const { startedAt, firstByteAt, endedAt, received, sent } = this;
+    return `Transfer ${inspect({ startedAt, firstByteAt, endedAt, received, sent }, options)}`;
+  }
+
+  /** What was received is kept: digests can wait. */
+  digestLater(raw: Buffer, contentEncoding: string | undefined): void {
+    if (raw.length === 0 && contentEncoding === undefined && this.#received === undefined)
+      this.#digestsNothing = true;
+    else this.received.digestLater(raw, contentEncoding);
   }
 
   /** What went out is what came in, to the last octet. */

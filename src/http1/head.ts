@@ -3,6 +3,7 @@
  * @module
  */
 import { Headers, lowerCaseName, trimmed } from '../flow/headers.js';
+import { remembered } from '../flow/remembered.js';
 
 /** A message that is not valid HTTP, 1 or 2. `status` is the answer it deserves when it is a request. */
 export class ProtocolError extends Error {
@@ -62,13 +63,21 @@ const STATUS = /^ [1-9]\d\d(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
+/** Methods and reason phrases: recorded messages share them. */
+const shared = remembered((text) => text);
+
+const fieldName = remembered((name) => {
+  if (!TOKEN.test(name)) throw new ProtocolError(`bad field name ${JSON.stringify(name.slice(0, 100))}`);
+  return name;
+});
+
 /** Reads a request head. @param text latin1, ending with the CRLF of its last line */
 export function parseRequestHead(text: string): RequestHead {
   const lineEnd = text.indexOf('\r\n');
   const line = text.slice(0, lineEnd);
   const methodEnd = line.indexOf(' ');
   const targetEnd = line.lastIndexOf(' ');
-  const method = line.slice(0, methodEnd);
+  const method = shared(line.slice(0, methodEnd));
   const target = line.slice(methodEnd + 1, targetEnd);
   const version = versionOf(line.slice(targetEnd + 1));
   if (version === undefined || !TOKEN.test(method) || !TARGET.test(target)) {
@@ -120,7 +129,7 @@ export function parseResponseHead(text: string, method: string): ResponseHead {
     throw new ProtocolError(`bad status line: ${JSON.stringify(line.slice(0, 100))}`);
   }
   const status = Number(line.slice(9, 12));
-  const statusText = line.slice(13);
+  const statusText = shared(line.slice(13));
   const headers = parseFields(text, lineEnd + 2);
   const facts = gather(headers);
   // Looked at also where no body follows: not every hop knows that none does.
@@ -181,15 +190,14 @@ export function parseFields(text: string, start: number): Headers {
         `a field line without a colon: ${JSON.stringify(text.slice(at, Math.min(end, at + 100)))}`,
       );
     }
-    const name = text.slice(at, colon);
-    if (!TOKEN.test(name)) throw new ProtocolError(`bad field name ${JSON.stringify(name.slice(0, 100))}`);
+    const name = fieldName(text.slice(at, colon));
     const value = trimmed(text, colon + 1, end);
     if (BAD_VALUE.test(value)) throw new ProtocolError(`a control character in the value of ${name}`);
     fields.push(name, value);
     if (fields.length > LIMITS.fields * 2) throw new ProtocolError(`more than ${LIMITS.fields} fields`, 431);
     at = end + 2;
   }
-  return new Headers(fields, text.slice(start));
+  return new Headers(fields, text, start);
 }
 
 /** `1.1` or `1.0`; `undefined` for what is not a version. @throws ProtocolError for one that is not spoken here */
@@ -204,13 +212,15 @@ function versionOf(text: string): string | undefined {
 /** Whether a comma-separated list has `token`, without case. */
 export function hasToken(list: string | undefined, token: string): boolean {
   if (list === undefined) return false;
-  if (list === token) return true;
+  if (!list.includes(',')) return list === token || trimmed(list).toLowerCase() === token;
   return list.split(',').some((item) => trimmed(item).toLowerCase() === token);
 }
 
 interface Facts {
   hosts: number;
-  lengths: string[];
+  /** How many Content-Lengths, and the first of them. */
+  lengths: number;
+  length: string | undefined;
   encodings: string | undefined;
   connection: string | undefined;
   expect: string | undefined;
@@ -224,7 +234,8 @@ const joined = (sofar: string | undefined, value: string) =>
 function gather(headers: Headers): Facts {
   const facts: Facts = {
     hosts: 0,
-    lengths: [],
+    lengths: 0,
+    length: undefined,
     encodings: undefined,
     connection: undefined,
     expect: undefined,
@@ -247,7 +258,7 @@ function gather(headers: Headers): Facts {
         if (lowerCaseName(name) === 'connection') facts.connection = joined(facts.connection, value);
         break;
       case 14:
-        if (lowerCaseName(name) === 'content-length') facts.lengths.push(value);
+        if (lowerCaseName(name) === 'content-length' && facts.lengths++ === 0) facts.length = value;
         break;
       case 16:
         // A proxy hop: HTTP/1.0 clients and old browsers say here what others say in Connection.
@@ -270,12 +281,11 @@ function codingsOf(encodings: string): string[] {
   return codings;
 }
 
-function contentLength({ encodings, lengths }: Facts): number | undefined {
-  const [value] = lengths;
+function contentLength({ encodings, lengths, length: value }: Facts): number | undefined {
   if (value === undefined) return undefined;
   if (encodings !== undefined) throw new ProtocolError('both Transfer-Encoding and Content-Length');
   // A list of equal lengths may be collapsed (RFC 9110 section 8.6), but the next hop would see the list: refused.
-  if (lengths.length > 1) throw new ProtocolError('more than one Content-Length');
+  if (lengths > 1) throw new ProtocolError('more than one Content-Length');
   if (!/^\d+$/.test(value))
     throw new ProtocolError(`bad Content-Length ${JSON.stringify(value.slice(0, 100))}`);
   const length = Number(value);

@@ -92,10 +92,6 @@ abstract class Parser<H extends { framing: Framing }> {
   execute(bytes: Buffer, start = 0): number {
     let at = start;
     let wireFrom = at;
-    const flush = (to: number) => {
-      if (to > wireFrom) this.events.wire(bytes, wireFrom, to);
-      wireFrom = to;
-    };
     try {
       while (!this.#paused && (at < bytes.length || this.#state === State.End)) {
         switch (this.#state) {
@@ -109,14 +105,14 @@ abstract class Parser<H extends { framing: Framing }> {
             this.events.data(bytes, at, to);
             at = to;
             if (this.#state === State.Length && this.#left === 0) this.#state = State.End;
-            flush(at);
+            wireFrom = this.#flush(bytes, wireFrom, at);
             break;
           }
           case State.ChunkLine: {
             const lf = bytes.indexOf(LF, at);
             const end = lf === -1 ? bytes.length : lf + 1;
             if (this.#held > 0 || lf === -1) {
-              flush(at);
+              wireFrom = this.#flush(bytes, wireFrom, at);
               this.#hold(bytes, at, end, LIMITS.chunkLine, 'a chunk line');
               at = wireFrom = end;
               if (lf === -1) break;
@@ -126,7 +122,7 @@ abstract class Parser<H extends { framing: Framing }> {
             } else {
               if (end - at > LIMITS.chunkLine) throw tooLong('a chunk line', LIMITS.chunkLine);
               const last = !this.#beginChunk(bytes, at, end);
-              if (last) flush(at);
+              if (last) wireFrom = this.#flush(bytes, wireFrom, at);
               at = end;
               if (last) wireFrom = at;
             }
@@ -163,12 +159,12 @@ abstract class Parser<H extends { framing: Framing }> {
             throw new ProtocolError('the parser has failed before');
         }
       }
-      if (this.#chunked) flush(at);
+      if (this.#chunked) this.#flush(bytes, wireFrom, at);
       return at;
     } catch (error) {
       this.#state = State.Failed;
       // What came before the fault is passed on, as it would have been in a read of its own.
-      if (this.#chunked && error instanceof ProtocolError) flush(at);
+      if (this.#chunked && error instanceof ProtocolError) this.#flush(bytes, wireFrom, at);
       throw error;
     }
   }
@@ -183,6 +179,12 @@ abstract class Parser<H extends { framing: Framing }> {
       return true;
     }
     return this.idle;
+  }
+
+  /** Tells of octets that passed. Returns up to where. */
+  #flush(bytes: Buffer, from: number, to: number): number {
+    if (to > from) this.events.wire(bytes, from, to);
+    return to;
   }
 
   #readHead(bytes: Buffer, at: number): number {

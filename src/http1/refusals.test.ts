@@ -188,6 +188,21 @@ describe('refused', () => {
     expect(messages.map((message) => message.wire.toString())).toEqual(['5\r\nhello\r\n1\r\nx\r']);
   });
 
+  it('after they were passed on once', () => {
+    const wires: string[] = [];
+    const parser = new RequestParser({
+      head() {},
+      chunk() {},
+      data() {},
+      wire: (bytes, start, end) => wires.push(bytes.toString('latin1', start, end)),
+      end() {},
+    });
+    const endless = `1;${'x'.repeat(LIMITS.chunkLine)}`;
+    const input = Buffer.from(`POST / HTTP/1.1\r\n${TE}\r\n2\r\nab\r\n${endless}`);
+    expect(() => parser.execute(input)).toThrow(/a chunk line of more than/);
+    expect(wires).toEqual(['2\r\nab\r\n']);
+  });
+
   it('for good', () => {
     const nothing = { head() {}, chunk() {}, data() {}, wire() {}, end() {} };
     const parser = new RequestParser(nothing);

@@ -243,7 +243,7 @@ export class Http1Client implements ClientStream, Idler {
       return;
     }
     if (this.#challenge(head)) return;
-    this.#exchange = openExchange(this.services, this, head, { ...where, pin: this.#pin });
+    this.#exchange = openExchange(this.services, this, head, where, this.#pin);
     startExchange(this.services, this.#exchange);
   }
 

@@ -110,7 +110,7 @@ export class Http2Client implements Idler {
         client.done();
         return;
       }
-      const exchange = openExchange(this.services, client, head, where);
+      const exchange = openExchange(this.services, client, head, where, { pinned: undefined });
       client.serve(exchange);
       startExchange(this.services, exchange);
     } catch (error) {
@@ -135,7 +135,7 @@ export class Http2Client implements Idler {
     );
     if (where === undefined || (target === '*' && method !== 'OPTIONS')) throw badPath(target);
     const route: Route = { ...where.route, http2: this.info.onlyHttp2 ? 'only' : true };
-    return { ...where, route, pin: { pinned: undefined } };
+    return { ...where, route };
   }
 
   /** Outside of a tunnel the client names it, as a target in absolute form does in HTTP/1. */

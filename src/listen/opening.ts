@@ -14,9 +14,10 @@ export function openExchange(
   services: ListenServices,
   client: ClientStream,
   head: RequestHead,
-  where: { url: string; route: Route; pin: ConnectionPin },
+  where: { url: string; route: Route },
+  pin: ConnectionPin,
 ): Exchange {
-  return new Exchange(services, client, head, { id: services.nextId(), ...where });
+  return new Exchange(services, client, head, services.nextId(), where, pin);
 }
 
 /** Begins an exchange, unless its request came back to this proxy through a connection of its own. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { type Authority, defaultPort, formatAuthority } from '../flow/authority.js';
+import { remembered } from '../flow/remembered.js';
 import { hasToken, ProtocolError, type RequestHead } from '../http1/head.js';
 import type { Route } from '../origin/origins.js';
 import type { ClientRecord } from './client-info.js';
@@ -18,17 +19,34 @@ export interface FixedTarget extends Authority {
   };
 }
 
+const ABSOLUTE = /^(?:https?|wss?):\/\//i;
 const NOT_IN_HOST = /[\s/?#@\\<>^|%"{}`]/;
 
 /** Reads `host:port`; IPv6 addresses are in brackets. @param otherwise the port where none is named @throws ProtocolError */
 export function parseAuthority(text: string, otherwise?: number): Authority {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = match?.[3] === undefined ? otherwise : Number(match[3]);
-  if (host === undefined || NOT_IN_HOST.test(host) || port === undefined || port < 1 || port > 65535) {
+  const { host, port = otherwise } = splitAuthority(text);
+  if (host === undefined || port === undefined || port < 1 || port > 65535) {
     throw new ProtocolError(`${JSON.stringify(text.slice(0, 100))} is not a host and port`);
   }
-  return { host: host.toLowerCase(), port };
+  return { host, port };
+}
+
+/** The host in lower case, unless there is none that is valid, and the port that is named. */
+const splitAuthority = remembered((text): Partial<Authority> => {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined || NOT_IN_HOST.test(host)) return {};
+  return { host: host.toLowerCase(), ...(match?.[3] !== undefined && { port: Number(match[3]) }) };
+});
+
+/** A target in absolute form; `undefined` if it is in another one. */
+function splitAbsolute(target: string): { scheme: string; authority: string; rest: string } | undefined {
+  if (!ABSOLUTE.test(target)) return undefined;
+  const colon = target.indexOf(':');
+  const start = colon + 3;
+  let end = start;
+  while (end < target.length && target[end] !== '/' && target[end] !== '?') end++;
+  return { scheme: target.slice(0, colon), authority: target.slice(start, end), rest: target.slice(end) };
 }
 
 /**
@@ -47,26 +65,26 @@ export function locate(
     throw new ProtocolError('an HTTP/1.1 request without Host');
   // RFC 9110 sections 4.2.4 and 7.1: neither belongs into a target, and who drops one sees another request.
   if (head.target.includes('#')) throw badTarget(head.target, 'it has a fragment');
-  const absolute = /^(https?|wss?):\/\/([^/?]*)(.*)$/i.exec(head.target);
-  if (absolute?.[2]?.includes('@')) throw badTarget(head.target, 'it has userinfo');
+  const absolute = splitAbsolute(head.target);
+  if (absolute?.authority.includes('@')) throw badTarget(head.target, 'it has userinfo');
   const scheme =
     tunnel === undefined
-      ? `${(absolute?.[1] ?? 'http').toLowerCase().replace('ws', 'http')}:`
+      ? `${(absolute?.scheme ?? 'http').toLowerCase().replace('ws', 'http')}:`
       : isSecure(tunnel, client)
         ? 'https:'
         : 'http:';
   const usual = defaultPort(scheme === 'https:');
-  if (absolute === null && !head.target.startsWith('/')) {
+  if (absolute === undefined && !head.target.startsWith('/')) {
     if (head.target !== '*') throw badTarget(head.target, 'it is not one that a proxy can serve');
     if (head.method !== 'OPTIONS') throw badTarget(head.target, 'only OPTIONS has it');
   }
-  if (tunnel === undefined && absolute === null) return undefined;
-  const target: FixedTarget = tunnel ?? parseAuthority(absolute?.[2] ?? '', usual);
-  const sameHost = hostField === undefined || hostField === '' || hostField === absolute?.[2];
+  if (tunnel === undefined && absolute === undefined) return undefined;
+  const target: FixedTarget = tunnel ?? parseAuthority(absolute?.authority ?? '', usual);
+  const sameHost = hostField === undefined || hostField === '' || hostField === absolute?.authority;
   const named = sameHost || tunnel?.reverse ? target : parseAuthority(hostField, usual);
   const webSocket = isWebSocketHandshake(head);
   const shownScheme = webSocket ? scheme.replace('http', 'ws') : scheme;
-  const rest = absolute === null ? head.target : (absolute[3] ?? '');
+  const rest = absolute?.rest ?? head.target;
   const path = rest === '*' ? '/' : rest.startsWith('/') ? rest : `/${rest}`;
   if (tunnel?.reverse?.keepsHost === false) {
     const host = formatAuthority(tunnel, usual);

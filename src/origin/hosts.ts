@@ -50,6 +50,7 @@ export class HostMap {
   }
 
   find(host: string, port: number): MappedHost | undefined {
+    if (this.#entries.length === 0) return undefined;
     let best: Entry | undefined;
     // Globs of hosts have IPv6 addresses as URLs do.
     const name = withBrackets(host);

@@ -180,7 +180,7 @@ export class Origins {
 
   /** An HTTP/1 connection, idle or new. */
   #take(route: Route, hop: Hop, key: string, fresh: boolean): OriginConnection | Promise<OriginStream> {
-    if (!fresh && !this.#ready.has(readyKey(hop))) {
+    if (!fresh && (this.#ready.none || !this.#ready.has(readyKey(hop)))) {
       const idle = this.#idle.get(key);
       for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop()) {
         if (connection.idle) {

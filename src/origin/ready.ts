@@ -34,6 +34,10 @@ export class ReadyConnections {
     return this.#waiting.has(key);
   }
 
+  get none(): boolean {
+    return this.#waiting.size === 0;
+  }
+
   /** @param raw what the other end has said already is wanted; nobody who asks first can use such a connection */
   take(key: string, raw: boolean): Dialled | undefined {
     for (const ready of [...(this.#waiting.get(key) ?? [])]) {

@@ -1,7 +1,6 @@
 import type { Headers } from '../flow/headers.js';
 import type { MessageRecord } from '../flow/message.js';
 import { PieceLog } from '../flow/pieces.js';
-import { now } from '../flow/transfer.js';
 import type { BodyEnd, BodyEvents } from './body.js';
 import type { Taps } from './taps.js';
 
@@ -52,7 +51,8 @@ export class CollectedBody implements BodyEvents {
   #filled = 0;
   #chunks: ChunkList | undefined;
   #over = false;
-  readonly #log = new PieceLog();
+  /** Of a chunked body. */
+  #log: PieceLog | undefined;
 
   constructor(
     private readonly message: MessageRecord,
@@ -65,7 +65,6 @@ export class CollectedBody implements BodyEvents {
       this.#headroom = this.#filled = stated.headroom;
       this.#room = Buffer.allocUnsafe(stated.headroom + stated.length);
     }
-    message.transfer.received.follow(this.#log);
   }
 
   get #mayStream(): boolean {
@@ -78,6 +77,10 @@ export class CollectedBody implements BodyEvents {
   }
 
   chunk(size: number, line: Buffer): void {
+    if (this.#log === undefined) {
+      this.#log = new PieceLog();
+      this.message.transfer.received.follow(this.#log);
+    }
     this.#log.addPiece(size);
     this.#chunks ??= { sizes: [], lines: new Map() };
     if (this.#chunks.sizes.length > MAX_CHUNKS && !this.#mayStream) return;
@@ -89,9 +92,8 @@ export class CollectedBody implements BodyEvents {
   data(bytes: Buffer, start: number, end: number): void {
     if (this.#over) return;
     const { transfer } = this.message;
-    transfer.firstByteAt ??= now();
+    transfer.begin();
     transfer.received.bytes += end - start;
-    if (this.#chunks === undefined) this.#log.addOctets(end - start);
     if (this.#room !== undefined) {
       bytes.copy(this.#room, this.#filled, start, end);
       this.#filled += end - start;

@@ -1,7 +1,6 @@
 import type { Headers } from '../flow/headers.js';
 import type { MessageRecord } from '../flow/message.js';
 import { PieceLog } from '../flow/pieces.js';
-import { now } from '../flow/transfer.js';
 import type { BodyEnd, BodyEvents, BodyOutlet, BodySource } from './body.js';
 import type { Taps } from './taps.js';
 import { Valve } from './valve.js';
@@ -43,7 +42,7 @@ export class RelayedBody implements BodyEvents {
 
   data(bytes: Buffer, start: number, end: number): void {
     const { transfer } = this.message;
-    transfer.firstByteAt ??= now();
+    transfer.begin();
     transfer.received.bytes += end - start;
     if (!this.#chunked) this.#log.addOctets(end - start);
     if (!this.taps.idle && !this.taps.write(bytes.subarray(start, end))) this.#valve.set('taps', true);

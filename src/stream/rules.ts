@@ -102,6 +102,6 @@ export function decideStream(
 function stalls(message: MessageRecord, side: 'request' | 'response', types: string[]): boolean {
   const type = mediaTypeOf(message);
   // Only gRPC's clients wait for answers before they end their request.
-  const concerned = types.filter((wanted) => side === 'response' || wanted.startsWith('application/grpc'));
-  return concerned.some((wanted) => mediaTypeMatches(type, wanted));
+  const concerns = (wanted: string) => side === 'response' || wanted.startsWith('application/grpc');
+  return types.some((wanted) => mediaTypeMatches(type, wanted) && concerns(wanted));
 }

@@ -2,7 +2,6 @@ import type { FlowError } from '../errors.js';
 import type { Headers } from '../flow/headers.js';
 import type { MessageRecord } from '../flow/message.js';
 import { PieceLog } from '../flow/pieces.js';
-import { now } from '../flow/transfer.js';
 import type { BodyEnd, BodyEvents, BodyOutlet, BodySource } from './body.js';
 import { PieceQueue } from './piece-queue.js';
 import type { Taps } from './taps.js';
@@ -80,7 +79,7 @@ export class TransformedBody implements BodyEvents {
 
   data(bytes: Buffer, start: number, end: number): void {
     const { transfer } = this.message;
-    transfer.firstByteAt ??= now();
+    transfer.begin();
     transfer.received.bytes += end - start;
     if (!this.#chunked) this.#log.addOctets(end - start);
     const part = bytes.subarray(start, end);

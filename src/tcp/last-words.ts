@@ -17,6 +17,8 @@ export class LastWords {
   #reads = 0;
   #paused = false;
   #onResume: (() => void) | undefined;
+  /** A stream has one callback for all its writes: it is wrapped once. */
+  #wrapped: { callback: Callback; forgiving: Callback } | undefined;
 
   constructor(private readonly socket: Socket) {
     const write = socket._write.bind(socket);
@@ -44,6 +46,13 @@ export class LastWords {
   }
 
   #forgiving(callback: Callback): Callback {
+    if (this.#wrapped?.callback !== callback) {
+      this.#wrapped = { callback, forgiving: this.#wrap(callback) };
+    }
+    return this.#wrapped.forgiving;
+  }
+
+  #wrap(callback: Callback): Callback {
     return (error) => {
       if (!isLoss(error)) {
         callback(error);

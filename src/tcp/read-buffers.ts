@@ -4,7 +4,12 @@ const LARGE = 1024 * 1024;
 /** Free buffers of either size that are kept for all connections together. */
 const KEPT = 16;
 
-const free: { [size: number]: Buffer[] } = { [SMALL]: [], [LARGE]: [] };
+const freeSmall: Buffer[] = [];
+const freeLarge: Buffer[] = [];
+
+function poolOf(size: number): Buffer[] {
+  return size === SMALL ? freeSmall : freeLarge;
+}
 
 interface Lease {
   buffer: Buffer;
@@ -25,7 +30,7 @@ export class ReadBuffers {
   /** The `onread` option of `net.connect`. */
   readonly onread = {
     buffer: (): Buffer => {
-      const buffer = free[this.#size]?.pop() ?? Buffer.allocUnsafeSlow(this.#size);
+      const buffer = poolOf(this.#size).pop() ?? Buffer.allocUnsafeSlow(this.#size);
       this.#current = { buffer, lent: 0, busy: true };
       return buffer;
     },
@@ -55,6 +60,6 @@ function giveBack(lease: Lease): void {
   if (lease.busy || lease.lent > 0) return;
   // Never twice: from here on the lease is busy for good.
   lease.busy = true;
-  const pool = free[lease.buffer.length];
-  if (pool !== undefined && pool.length < KEPT) pool.push(lease.buffer);
+  const pool = poolOf(lease.buffer.length);
+  if (pool.length < KEPT) pool.push(lease.buffer);
 }
