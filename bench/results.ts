@@ -69,7 +69,8 @@ export function judge(scenario: Scenario): Judged[] {
     const other = to === undefined ? undefined : find(to);
     if (row === undefined || (to !== undefined && other === undefined)) return [];
     const measured = other === undefined ? median(row.values) : ratio(scenario, row, other);
-    const unit = other === undefined ? ` ${scenario.unit}` : '';
+    // A derived figure may be of another unit.
+    const unit = other === undefined && scenario.rows.includes(row) ? ` ${scenario.unit}` : '';
     const wanted = atLeast === undefined ? `<= ${atMost}${unit}` : `>= ${atLeast}${unit}`;
     const met =
       measured >= (atLeast ?? Number.NEGATIVE_INFINITY) && measured <= (atMost ?? Number.POSITIVE_INFINITY);
