@@ -43,7 +43,9 @@ const { tarball, files, size } = await pack();
 const CHECKS = {
   'holds what users need, and nothing else': () => {
     const pages = readdirSync('docs').filter((name) => name.endsWith('.md'));
-    const wanted = ['CHANGELOG.md', 'LICENSE', 'README.md', ...pages.map((name) => `docs/${name}`)];
+    const pictures = readdirSync('docs/performance').map((name) => `performance/${name}`);
+    const docs = [...pages, ...pictures].map((name) => `docs/${name}`);
+    const wanted = ['CHANGELOG.md', 'LICENSE', 'README.md', ...docs];
     expect(files.filter((file) => !file.startsWith('dist/')).sort()).toEqual(
       [...wanted, 'package.json'].sort(),
     );
