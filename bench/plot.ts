@@ -29,7 +29,8 @@ export function plot({ title, unit, better, rows }: Scenario): string {
       `<text x="${at((high ?? 0) + 8)}" y="${y + 13}">${figure(median(values))}</text>`,
     ].join('\n');
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" ${FONT} font-size="13" fill="#1b2430">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" ${FONT} font-size="13" fill="#1b2430" role="img" aria-labelledby="title">
+<title id="title">${escaped(title)}</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="12" y="22" font-size="16" font-weight="600">${escaped(title)}</text>
 <text x="12" y="41" fill="#5c677d">${escaped(unit)}, ${better} is better; bars are medians, lines the spread</text>

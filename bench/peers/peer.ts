@@ -34,15 +34,17 @@ if (kind === 'relay') {
   );
 } else if (kind === 'tls-relay') {
   const credentials = { cert: readFileSync(`${rule}/cert.pem`), key: readFileSync(`${rule}/key.pem`) };
-  const server = tls.createServer({ ...credentials, ALPNProtocols: ['http/1.1'] }, (client) =>
+  const server = tls.createServer({ ...credentials, ALPNProtocols: ['http/1.1'], noDelay: true }, (client) =>
     joinBoth(
       client,
-      tls.connect({
-        port: Number(first),
-        host: '127.0.0.1',
-        servername: 'localhost',
-        rejectUnauthorized: false,
-      }),
+      tls
+        .connect({
+          port: Number(first),
+          host: '127.0.0.1',
+          servername: 'localhost',
+          rejectUnauthorized: false,
+        })
+        .setNoDelay(true),
     ),
   );
   serve(server);
