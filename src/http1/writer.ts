@@ -12,6 +12,8 @@ export interface Wire {
   write(data: Buffer | string, written?: Written): boolean;
   /** Writes a whole, small message, at the end of this turn of the event loop. */
   writeMessage(data: Buffer | string, written: Written): void;
+  /** Writes a part of a body, perhaps together with those that follow. Returns false when full. */
+  writePart(bytes: Buffer, written: Written): boolean;
   cork(): void;
   uncork(): void;
 }
@@ -51,7 +53,7 @@ export class Http1Outlet implements BodyOutlet {
   ) {}
 
   raw(bytes: Buffer, written: Written): boolean {
-    return this.wire.write(bytes, written);
+    return this.wire.writePart(bytes, written);
   }
 
   piece(bytes: Buffer, written: Written): boolean {

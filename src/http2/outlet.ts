@@ -1,7 +1,7 @@
 import { constants, type Http2Stream, type OutgoingHttpHeaders } from 'node:http2';
 import { queueMicrotask, setImmediate } from '../clock.js';
 import type { Headers } from '../flow/headers.js';
-import type { BodyOutlet, Written } from '../stream/body.js';
+import { type BodyOutlet, WINDOW, type Written } from '../stream/body.js';
 import { trailerFields } from './fields.js';
 
 /** Writes a body onto a stream of HTTP/2, which does the framing. The stream was made to wait for trailers. */
@@ -24,7 +24,7 @@ export class Http2Outlet implements BodyOutlet {
       queueMicrotask(() => written(new Error('the stream is closed')));
       return true;
     }
-    return this.stream.write(bytes, written);
+    return this.stream.write(bytes, written) || this.stream.writableLength < WINDOW;
   }
 
   end(_lastLine: string | undefined, trailers: Headers | undefined, written: Written): void {

@@ -19,6 +19,7 @@ import { endStream, Http2Outlet, whenTrailersWanted } from '../http2/outlet.js';
 import { nameOfCode, resetStream, resetWhenWritten, StreamReset } from '../http2/reset.js';
 import type { Detached, WholeBody, Written } from '../origin/stream.js';
 import type { BodyOutlet } from '../stream/body.js';
+import { countRead } from '../tcp/read-garbage.js';
 
 /** A stream of a client's HTTP/2 connection: one exchange. */
 export class Http2ClientStream implements ClientStream {
@@ -54,6 +55,7 @@ export class Http2ClientStream implements ClientStream {
     const { session } = stream;
     this.#exchange = exchange;
     stream.on('data', (bytes: Buffer) => {
+      countRead(bytes.length);
       this.#exchange?.request.data(bytes, 0, bytes.length);
       this.#exchange?.request.wire(bytes, 0, bytes.length);
     });

@@ -12,6 +12,7 @@ import { checkSize } from '../http2/limits.js';
 import { endStream, Http2Outlet, whenTrailersWanted } from '../http2/outlet.js';
 import { nameOfCode, REFUSED_STREAM, resetStream, resetWhenWritten, StreamReset } from '../http2/reset.js';
 import type { BodyOutlet } from '../stream/body.js';
+import { countRead } from '../tcp/read-garbage.js';
 import type { Http2Origin } from './http2-origin.js';
 import type { Detached, OriginEvents, OriginStream, OutgoingRequest, WholeBody, Written } from './stream.js';
 
@@ -203,6 +204,7 @@ export class Http2OriginStream implements OriginStream {
   }
 
   #data(bytes: Buffer): void {
+    countRead(bytes.length);
     if (this.#missing !== undefined) this.#missing -= bytes.length;
     this.#events?.data(bytes, 0, bytes.length);
     this.#events?.wire(bytes, 0, bytes.length);

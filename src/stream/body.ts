@@ -37,6 +37,9 @@ export interface BodySource {
   lend(): () => void;
 }
 
+/** Octets of a body that wait for its receiver before more are asked for. With a few, its sender stops at every read. */
+export const WINDOW = 1024 * 1024;
+
 /** Told when what was written has gone to the system, or why it will not. */
 export type Written = (error?: Error | null) => void;
 

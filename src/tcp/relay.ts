@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ReadBuffers } from './read-buffers.js';
+import { countRead } from './read-garbage.js';
 
 /** One end of a raw tunnel. */
 export interface RelayEnd {
@@ -42,7 +43,12 @@ function join(from: RelayEnd, to: RelayEnd, count: (octets: number) => void): vo
   if (from.rest.length > 0) to.socket.write(from.rest);
   const { buffers } = from;
   if (buffers === undefined) {
-    from.socket.on('data', (bytes: Buffer) => count(bytes.length)).pipe(to.socket);
+    from.socket
+      .on('data', (bytes: Buffer) => {
+        countRead(bytes.length);
+        count(bytes.length);
+      })
+      .pipe(to.socket);
   } else {
     buffers.onRead = (bytes) => {
       count(bytes.length);

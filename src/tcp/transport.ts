@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
 import { clearTimeout, queueMicrotask, setTimeout } from '../clock.js';
-import type { Written } from '../stream/body.js';
+import { WINDOW, type Written } from '../stream/body.js';
 import { LastWords } from './last-words.js';
 import type { ReadBuffers } from './read-buffers.js';
-import { corkForThisTurn } from './write-batch.js';
+import { countRead } from './read-garbage.js';
+import { corkForThisTurn, WriteBatch } from './write-batch.js';
 
 /** What a transport tells its owner. */
 export interface TransportEvents {
@@ -33,6 +34,7 @@ export class Transport {
   #buffers: ReadBuffers | undefined;
   #closed = false;
   #lastWords: LastWords | undefined;
+  readonly #batch: WriteBatch;
   /** What comes is of no interest any more, and must not end it otherwise. */
   #resetting = false;
 
@@ -41,8 +43,9 @@ export class Transport {
     this.socket = socket;
     this.#raw = raw;
     this.#buffers = buffers;
+    this.#batch = new WriteBatch(socket);
     socket.setNoDelay(true);
-    if (buffers === undefined) socket.on('data', this.#onData);
+    if (buffers === undefined) socket.on('data', this.#onFreshData);
     else buffers.onRead = this.#onData;
     socket.on('end', this.#onEnd);
     socket.on('drain', this.#onDrain);
@@ -87,6 +90,14 @@ export class Transport {
     this.write(data, written);
   }
 
+  /** Writes a part of a body, perhaps together with those that follow in this turn. Returns false when full. */
+  writePart(bytes: Buffer, written: Written): boolean {
+    const last = this.#batch.add(bytes.length);
+    const room = this.write(bytes, written);
+    if (last) this.#batch.leave();
+    return room || this.socket.writableLength < WINDOW;
+  }
+
   cork(): void {
     this.socket.cork();
   }
@@ -117,6 +128,7 @@ export class Transport {
 
   /** Closes both sides at once. */
   destroy(): void {
+    this.#batch.leave();
     this.socket.destroy();
     if (this.#raw !== this.socket) this.#raw.destroy();
   }
@@ -141,7 +153,7 @@ export class Transport {
   detach(): { socket: Socket; buffers?: ReadBuffers } {
     this.#events = undefined;
     this.socket.pause();
-    this.socket.off('data', this.#onData);
+    this.socket.off('data', this.#onFreshData);
     this.socket.off('end', this.#onEnd);
     this.socket.off('drain', this.#onDrain);
     this.socket.off('close', this.#onClose);
@@ -151,6 +163,10 @@ export class Transport {
       : { socket: this.socket, buffers: this.#buffers };
   }
 
+  readonly #onFreshData = (bytes: Buffer) => {
+    countRead(bytes.length);
+    this.#onData(bytes);
+  };
   readonly #onData = (bytes: Buffer) => {
     this.#lastWords?.heard();
     if (!this.#resetting) this.#events?.data(bytes);

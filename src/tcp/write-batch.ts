@@ -25,3 +25,44 @@ function uncorkAll(): void {
   corked = [];
   for (const socket of sockets) socket.uncork();
 }
+
+/** Octets that make a batch. */
+const BATCH = 256 * 1024;
+/** What one record of TLS carries, at most (RFC 8446 section 5.1). After a smaller read there is nothing more to come. */
+const RECORD = 16 * 1024;
+
+/**
+ * Parts of a body that were read one by one and leave in one write. TLS gives out what it read a record at a time, and
+ * a client's socket 64 KiB at a time: written like that, each costs a system call.
+ */
+export class WriteBatch {
+  #octets = 0;
+  #scheduled = false;
+
+  constructor(private readonly socket: Socket) {}
+
+  /** Counts a part that is about to be written. Returns whether the batch leaves with it. */
+  add(octets: number): boolean {
+    if (this.#octets === 0) {
+      if (octets < RECORD || octets >= BATCH) return false;
+      this.socket.cork();
+      if (!this.#scheduled) {
+        this.#scheduled = true;
+        setImmediate(this.#turnEnds);
+      }
+    }
+    this.#octets += octets;
+    return this.#octets >= BATCH;
+  }
+
+  leave(): void {
+    if (this.#octets === 0) return;
+    this.#octets = 0;
+    this.socket.uncork();
+  }
+
+  readonly #turnEnds = () => {
+    this.#scheduled = false;
+    this.leave();
+  };
+}
