@@ -1,4 +1,3 @@
-import { nextTick } from '../clock.js';
 import type { Headers } from '../flow/headers.js';
 import type { BodyOutlet, Written } from '../stream/body.js';
 import type { ChunkList } from '../stream/collected-body.js';
@@ -12,10 +11,11 @@ export interface Wire {
   write(data: Buffer | string, written?: Written): boolean;
   /** Writes a whole, small message, at the end of this turn of the event loop. */
   writeMessage(data: Buffer | string, written: Written): void;
-  /** Writes a part of a body, perhaps together with those that follow. Returns false when full. */
-  writePart(bytes: Buffer, written: Written): boolean;
-  cork(): void;
-  uncork(): void;
+  /**
+   * Writes a part of a body, perhaps together with those that follow. Returns false when full.
+   * @param more others are likely to follow in this turn of the event loop
+   */
+  writePart(bytes: Buffer, written: Written, more?: boolean): boolean;
 }
 
 /**
@@ -45,7 +45,6 @@ function versionOnWire(version: string): string {
 /** Writes a body onto an HTTP/1 connection. */
 export class Http1Outlet implements BodyOutlet {
   onDrain: (() => void) | undefined;
-  #corked = false;
 
   constructor(
     private readonly wire: Wire,
@@ -57,11 +56,11 @@ export class Http1Outlet implements BodyOutlet {
   }
 
   piece(bytes: Buffer, written: Written): boolean {
-    this.#cork();
-    if (this.framing !== 'chunked') return this.wire.write(bytes, written);
+    if (this.framing !== 'chunked') return this.wire.writePart(bytes, written, true);
     this.wire.write(`${bytes.length.toString(16)}\r\n`);
-    this.wire.write(bytes, written);
-    return this.wire.write('\r\n');
+    const room = this.wire.writePart(bytes, written, true);
+    this.wire.write('\r\n');
+    return room;
   }
 
   end(lastLine: string | undefined, trailers: Headers | undefined, written: Written): void {
@@ -71,17 +70,6 @@ export class Http1Outlet implements BodyOutlet {
       // An empty write is told when everything before it has gone out.
       this.wire.write('', written);
     }
-  }
-
-  /** The pieces of one turn of the event loop leave together. */
-  #cork(): void {
-    if (this.#corked) return;
-    this.#corked = true;
-    this.wire.cork();
-    nextTick(() => {
-      this.#corked = false;
-      this.wire.uncork();
-    });
   }
 }
 

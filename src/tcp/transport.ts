@@ -90,9 +90,9 @@ export class Transport {
     this.write(data, written);
   }
 
-  /** Writes a part of a body, perhaps together with those that follow in this turn. Returns false when full. */
-  writePart(bytes: Buffer, written: Written): boolean {
-    const last = this.#batch.add(bytes.length);
+  /** See `Wire.writePart`. */
+  writePart(bytes: Buffer, written: Written, more = false): boolean {
+    const last = this.#batch.add(bytes.length, more);
     const room = this.write(bytes, written);
     if (last) this.#batch.leave();
     return room || this.socket.writableLength < WINDOW;

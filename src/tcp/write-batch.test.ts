@@ -60,6 +60,16 @@ describe('parts of a body', () => {
     expect(await whole).toEqual(Buffer.concat(expected));
   });
 
+  it('wait however small they are when others are likely to follow', async () => {
+    const { transport, peer } = await connected();
+    const whole = received(peer);
+    for (const fill of 'abc') transport.writePart(part(fill, 10), NOOP, true);
+    expect(transport.socket.writableLength).toBe(30);
+    await new Promise((resolve) => setImmediate(resolve));
+    transport.end();
+    expect(String(await whole)).toBe('aaaaaaaaaabbbbbbbbbbcccccccccc');
+  });
+
   it('leave when there are enough of them, and again at the end of the turn', async () => {
     const { transport, peer } = await connected();
     const whole = received(peer);

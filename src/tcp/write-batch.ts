@@ -28,7 +28,7 @@ function uncorkAll(): void {
 
 /** Octets that make a batch. */
 const BATCH = 256 * 1024;
-/** What one record of TLS carries, at most (RFC 8446 section 5.1). After a smaller read there is nothing more to come. */
+/** What one record of TLS carries, at most (RFC 8446 section 5.1). A smaller read is the last for now. */
 const RECORD = 16 * 1024;
 
 /**
@@ -41,10 +41,13 @@ export class WriteBatch {
 
   constructor(private readonly socket: Socket) {}
 
-  /** Counts a part that is about to be written. Returns whether the batch leaves with it. */
-  add(octets: number): boolean {
+  /**
+   * Counts a part that is about to be written. Returns whether the batch leaves with it.
+   * @param more others are likely to follow, however small this one is
+   */
+  add(octets: number, more: boolean): boolean {
     if (this.#octets === 0) {
-      if (octets < RECORD || octets >= BATCH) return false;
+      if ((octets < RECORD && !more) || octets >= BATCH) return false;
       this.socket.cork();
       if (!this.#scheduled) {
         this.#scheduled = true;
