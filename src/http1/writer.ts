@@ -15,7 +15,7 @@ export interface Wire {
    * Writes a part of a body, perhaps together with those that follow. Returns false when full.
    * @param more others are likely to follow in this turn of the event loop
    */
-  writePart(bytes: Buffer, written: Written, more?: boolean): boolean;
+  writePart(part: Buffer | string, written?: Written, more?: boolean): boolean;
 }
 
 /**
@@ -57,10 +57,9 @@ export class Http1Outlet implements BodyOutlet {
 
   piece(bytes: Buffer, written: Written): boolean {
     if (this.framing !== 'chunked') return this.wire.writePart(bytes, written, true);
-    this.wire.write(`${bytes.length.toString(16)}\r\n`);
-    const room = this.wire.writePart(bytes, written, true);
-    this.wire.write('\r\n');
-    return room;
+    this.wire.writePart(`${bytes.length.toString(16)}\r\n`, undefined, true);
+    this.wire.writePart(bytes, written, true);
+    return this.wire.writePart('\r\n', undefined, true);
   }
 
   end(lastLine: string | undefined, trailers: Headers | undefined, written: Written): void {

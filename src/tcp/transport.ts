@@ -91,9 +91,9 @@ export class Transport {
   }
 
   /** See `Wire.writePart`. */
-  writePart(bytes: Buffer, written: Written, more = false): boolean {
-    const last = this.#batch.add(bytes.length, more);
-    const room = this.write(bytes, written);
+  writePart(part: Buffer | string, written?: Written, more = false): boolean {
+    const last = this.#batch.add(part.length, more);
+    const room = this.write(part, written);
     if (last) this.#batch.leave();
     return room || this.socket.writableLength < WINDOW;
   }
