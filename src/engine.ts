@@ -6,21 +6,21 @@ import { FlowList } from './flow/flow-list.js';
 import { Headers } from './flow/headers.js';
 import { RequestRecord } from './flow/message.js';
 import type { ClientInfo, HttpFlow, WebSocketFlow } from './flow/types.js';
-import { FlowWaits } from './flow-waits.js';
 import { type Hooks, HookTable } from './hooks.js';
 import { Gate } from './listen/auth.js';
 import { Listener } from './listen/listener.js';
 import type { ListenServices, RefusedHead } from './listen/services.js';
 import { parseAuthority } from './listen/target.js';
-import type { ResolvedOptions } from './options.js';
+import type { ResolvedOptions } from './options/types.js';
 import { Origins } from './origin/origins.js';
-import { stickyAddons } from './sticky.js';
+import { stickyAddons } from './sticky/sticky.js';
 import { StreamRules } from './stream/rules.js';
 import { IdleWatch } from './tcp/idle-watch.js';
 import { TcpFlows } from './tcp-flows.js';
 import { type CertificateAuthority, processCa } from './tls/ca.js';
 import { Verdict } from './verdict.js';
-import { Waits } from './waits.js';
+import { FlowWaits } from './waits/flow-waits.js';
+import { Waits } from './waits/waits.js';
 import type { WebSocketSession } from './websocket/session.js';
 
 /** A proxy's parts, put together: what the rooms ask of each other goes through here. */
@@ -52,7 +52,7 @@ export class Engine {
     { baseURL, waitTimeout }: { baseURL?: string; waitTimeout?: number },
   ) {
     this.#ca = ca;
-    this.tcp = new TcpFlows(options, this.hooks, this.verdict, () => this.#nextId());
+    this.tcp = new TcpFlows(options, this.hooks, this.verdict, () => this.#nextId(), waitTimeout);
     for (const addon of stickyAddons(options, baseURL)) this.hooks.addAll(addon);
     this.origins = new Origins(options, (host, port) => this.#isSelf(host, port), this.#idleWatch);
     this.#listener = new Listener(this.#services());

@@ -153,3 +153,19 @@ export function shown(value: unknown): string {
   }
   return String(value);
 }
+
+/**
+ * Lets an error point at whoever waits.
+ * @param origin made where the wait began
+ * @param own frames of ours in it, besides the one that made it
+ */
+export function withStackOf(error: Error, origin: Error, own: number): Error {
+  // Its own line, and that of whoever made it.
+  const frames = origin.stack
+    ?.split('\n')
+    .slice(2 + own)
+    .join('\n');
+  if (isSluiceError(error) && frames !== undefined)
+    error.stack = `${error.name}: ${error.message}\n${frames}`;
+  return error;
+}

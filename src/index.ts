@@ -21,8 +21,8 @@ export type { Redact } from './har/redact.js';
 export { describeFlow, formatBytes, type SummaryOptions, summarize } from './har/summary.js';
 export type { Har } from './har/types.js';
 export type { Hooks } from './hooks.js';
-export type { ProxyMode } from './mode.js';
-export type { ProxyOptions, UpstreamProxy } from './options.js';
+export type { ProxyMode } from './options/mode.js';
+export type { ProxyOptions, UpstreamProxy } from './options/types.js';
 export {
   type Disposer,
   isRecordingProxy,
@@ -33,4 +33,4 @@ export {
 export type { Size } from './size.js';
 export type { StreamRuleSides } from './stream/rules.js';
 export { decoded, keepsLength } from './stream/transforms.js';
-export type { EndedWait, Wait } from './waits.js';
+export type { EndedWait, Wait } from './waits/waits.js';

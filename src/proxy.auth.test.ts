@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { secured } from './listen/testing/tunnels.js';
-import type { ProxyOptions } from './options.js';
+import type { ProxyOptions } from './options/types.js';
 import { curl, noCurl } from './testing/curl.js';
 import { sendCut } from './testing/cut.js';
 import { ask } from './testing/http2.js';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { ClientHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { describe, expect, it } from '@jest/globals';
 import { openTunnel } from './listen/testing/tunnels.js';
-import type { ProxyOptions } from './options.js';
+import type { ProxyOptions } from './options/types.js';
 import { octets, sha256 } from './testing/bytes.js';
 import {
   answerOf,

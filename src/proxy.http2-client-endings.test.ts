@@ -1,7 +1,7 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { describe, expect, it } from '@jest/globals';
 import { resetStream } from './http2/reset.js';
-import type { ProxyOptions } from './options.js';
+import type { ProxyOptions } from './options/types.js';
 import { octets } from './testing/bytes.js';
 import {
   ask,

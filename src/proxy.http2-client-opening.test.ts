@@ -3,7 +3,7 @@ import type { ServerHttp2Stream } from 'node:http2';
 import tls from 'node:tls';
 import { describe, expect, it } from '@jest/globals';
 import { openTunnel, TlsOrigin } from './listen/testing/tunnels.js';
-import type { ProxyOptions } from './options.js';
+import type { ProxyOptions } from './options/types.js';
 import {
   ask,
   END_STREAM,

@@ -1,6 +1,6 @@
 import type { ClientHttp2Session } from 'node:http2';
 import { describe, expect, it } from '@jest/globals';
-import type { ProxyOptions } from './options.js';
+import type { ProxyOptions } from './options/types.js';
 import {
   answerOf,
   ask,

@@ -89,6 +89,20 @@ describe('a request is refused, recorded and never forwarded', () => {
       expect(stage.origin.connections).toHaveLength(0);
     }));
 
+  it('in plain text, in which what it quotes is short and harmless', () =>
+    withProxy({}, async ({ client }) => {
+      const peer = await client();
+      await peer.send(`GET /<script>\x9b31m${'x'.repeat(10_000)} HTTP/1.1\r\nHost: a.test\r\n\r\n`);
+      const head = await peer.head();
+      expect(head).toContain('\r\nContent-Type: text/plain; charset=utf-8\r\n');
+      expect(head).toContain('\r\nX-Content-Type-Options: nosniff\r\n');
+      const body = (await peer.rest()).toString();
+      expect(head).toContain(`\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`);
+      expect(body).toContain('asked for /<script>\\x9b31mxxx');
+      expect(body).toMatch(/^[\x20-\x7e]+\u2026\n$/);
+      expect(body.length).toBeLessThanOrEqual(1002);
+    }));
+
   it('whatever else was pipelined behind it', () =>
     withProxy({}, async ({ client, origin, proxy }) => {
       const peer = await client();

@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { describe, expect, it } from '@jest/globals';
 import { secured, TlsOrigin } from './listen/testing/tunnels.js';
-import type { ProxyOptions } from './options.js';
+import type { ProxyOptions } from './options/types.js';
 import { curl, noCurl } from './testing/curl.js';
 import { sendCut } from './testing/cut.js';
 import { ask, CODE, codeOf, FramePeer, TYPE } from './testing/http2.js';

@@ -269,6 +269,16 @@ describe('a connection without TLS that tcpHosts names', () => {
       expect(hooks).toEqual(['tcpStart', 'tcpEnd CLIENT_ABORTED']);
     }));
 
+  it('whose origin was still being connected to when the proxy was closed failed for that', () =>
+    withChained(async (stage, chained) => {
+      const hooks = hooksOf(stage);
+      await openTunnel(stage, 'db.test:1', 'hello');
+      await (await chained.accept()).head();
+      await stage.proxy.close();
+      await stage.eventually(() => hooks.length === 2, 'tcpEnd');
+      expect(hooks).toEqual(['tcpStart', 'tcpEnd PROXY_CLOSED']);
+    }));
+
   it('passes on a reset as a reset, from either end', () =>
     withProxy(PLAIN, async (stage) => {
       const errors: string[] = [];

@@ -8,17 +8,18 @@ import type { FlowMoment } from './exchange/services.js';
 import { formatAuthority } from './flow/authority.js';
 import type { FlowList } from './flow/flow-list.js';
 import { compileFlowMatch, type FlowMatch, type StreamMatch } from './flow/match.js';
-import type { TcpFlow } from './flow/tcp-types.js';
+import type { TcpFlow, TcpFlowMatch } from './flow/tcp-types.js';
 import type { AnsweredFlow, FailedFlow, HttpFlow, WebSocketFlow } from './flow/types.js';
 import { toHar } from './har/har.js';
 import type { Har } from './har/types.js';
 import type { Hooks } from './hooks.js';
-import { addressFor } from './mode.js';
-import { changeOptions, type ProxyOptions, resolveOptions } from './options.js';
-import { type FlowSearch, searchOf } from './seen.js';
+import { addressFor } from './options/mode.js';
+import { changeOptions, resolveOptions } from './options/resolve.js';
+import type { ProxyOptions } from './options/types.js';
 import type { StreamRuleSides } from './stream/rules.js';
 import { loadCa } from './tls/ca.js';
-import type { EndedWait, Wait } from './waits.js';
+import { type FlowSearch, searchOf } from './waits/seen.js';
+import type { EndedWait, Wait } from './waits/waits.js';
 
 const BRAND = Symbol.for('sluice.proxy');
 
@@ -139,7 +140,9 @@ export class RecordingProxy implements AsyncDisposable {
    * proxy.stream('**' + '/upload', { request: true });
    */
   stream(match: StreamMatch, rule: boolean | StreamRuleSides = true): Disposer {
-    return disposer(this.#engine.streamRules.add(match, rule, this.#context.baseURL));
+    const { streamRules, waits } = this.#engine;
+    const context = { baseURL: this.#context.baseURL, waitTimeout: waits.defaultTimeout };
+    return disposer(streamRules.add(match, rule, context));
   }
 
   /**
@@ -238,6 +241,18 @@ export class RecordingProxy implements AsyncDisposable {
   }
 
   /**
+   * Waits for a TCP flow that is connected to its origin: a connection is one once an end has spoken. A function is asked
+   * again as the flow goes on.
+   * @throws SluiceError as {@link waitForFlow} does, FLOW_FAILED only if the origin could not be reached
+   * @example
+   * const flow = await proxy.waitForTcpFlow('db.test:5432');
+   * await proxy.waitForTcpFlow((flow) => flow.received.server > 0, { timeout: 5000 });
+   */
+  waitForTcpFlow(match: TcpFlowMatch, options?: Wait): Promise<TcpFlow> {
+    return this.#engine.tcp.waits.connected(match, options);
+  }
+
+  /**
    * Waits until nothing has been in flight for a while. Open WebSockets are not in flight.
    * @param options `quiet`: for how long, in milliseconds (default 100); `timeout` (default that of the waits, 30 000)
    * @throws SluiceError WAIT_TIMEOUT, listing what is still in flight, or what began meanwhile
@@ -270,7 +285,7 @@ export class RecordingProxy implements AsyncDisposable {
    * @returns what the waits were rejected with
    */
   endWaits(why: string): EndedWait[] {
-    return this.#engine.waits.end(why);
+    return [...this.#engine.waits.end(why), ...this.#engine.tcp.waits.end(why)];
   }
 
   /** A match as this proxy reads it, for matchers. @throws SluiceError BAD_MATCH @internal */

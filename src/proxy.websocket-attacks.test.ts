@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ProxyOptions } from './options.js';
+import type { ProxyOptions } from './options/types.js';
 import {
   CLOSE,
   CONTINUATION,

@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { expect } from 'expect';
 import { HookTable } from './hooks.js';
-import { resolveOptions } from './options.js';
+import { resolveOptions } from './options/resolve.js';
 import { TcpSession } from './tcp/session.js';
 import { TcpFlows } from './tcp-flows.js';
 import { Verdict } from './verdict.js';

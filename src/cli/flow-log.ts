@@ -1,5 +1,5 @@
 import type { HttpFlow, TcpFlow } from '../index.js';
-import { describeTcp, flowWords, printable } from '../internal.js';
+import { describeTcp, flowWords, printable, shownError } from '../internal.js';
 import type { Paint } from './screen.js';
 import { asTyped } from './settings.js';
 
@@ -25,6 +25,6 @@ function warningLines({ warnings }: HttpFlow | TcpFlow, paint: Paint): string[] 
 
 function outcomeColour(flow: HttpFlow, paint: Paint): (text: string) => string {
   const status = flow.response?.status ?? 0;
-  if (flow.error !== undefined || status >= 500) return paint.red;
+  if (shownError(flow) !== undefined || status >= 500) return paint.red;
   return status >= 400 ? paint.yellow : paint.green;
 }

@@ -2,9 +2,11 @@
  * The files that the command writes.
  * @module
  */
-import { constants, type Stats } from 'node:fs';
+import { constants, openSync, type Stats } from 'node:fs';
 import { access, stat, writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import path from 'node:path';
+import { finished } from 'node:stream/promises';
 import { type HttpFlow, SluiceError, toHar } from '../index.js';
 
 /** The latest flows, as many as the command keeps. */
@@ -41,6 +43,7 @@ export async function checkWritable(flag: string, file: string | undefined): Pro
     new SluiceError('BAD_OPTION', `${flag} ${file}: ${why}; give a file that can be written`);
   const [found, folder] = [await statOf(file), path.dirname(file)];
   if (found?.isDirectory()) throw refuse('this is a folder');
+  if (found?.isSocket()) throw refuse('this is a socket');
   if (!(await statOf(folder))?.isDirectory()) throw refuse(`there is no folder ${folder}`);
   try {
     await access(found === undefined ? folder : file, constants.W_OK);
@@ -50,13 +53,35 @@ export async function checkWritable(flag: string, file: string | undefined): Pro
   }
 }
 
-/** @throws SluiceError BAD_OPTION that names the file */
+/** A pipe has to have a reader by now: others would wait for one without end. @throws SluiceError BAD_OPTION that names the file */
 export async function save(file: string, content: string): Promise<void> {
   try {
-    await writeFile(file, content);
+    if ((await statOf(file))?.isFIFO()) await pipeTo(file, content);
+    else await writeFile(file, content);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new SluiceError('BAD_OPTION', `${file} cannot be written: ${why}; give another file`, { cause });
+  }
+}
+
+async function pipeTo(file: string, content: string): Promise<void> {
+  // Takes the descriptor over, and waits where the reader is slow.
+  const pipe = new Socket({ fd: openPipe(file), readable: false });
+  pipe.end(content);
+  try {
+    await finished(pipe, { readable: false });
+  } finally {
+    pipe.destroy();
+  }
+}
+
+function openPipe(file: string): number {
+  try {
+    return openSync(file, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENXIO')
+      throw new Error('nobody reads this pipe', { cause });
+    throw cause;
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { HttpFlow, Message } from '../index.js';
 import { formatBytes } from '../index.js';
-import { formatDuration, printable, shorten } from '../internal.js';
+import { formatDuration, printable, shorten, shortenUrl } from '../internal.js';
 
 /** Milliseconds that a rate is the average of. */
 const WINDOW = 3000;
@@ -69,7 +69,7 @@ export class Progress {
     // Where there is little room, the facts that follow from the others go first.
     while (facts.length > 1 && facts.join('  ').length > width - SHORTEST_URL - 4) facts.pop();
     const tail = facts.join('  ');
-    const url = shorten(printable(flow.request.url), Math.max(1, width - tail.length - 4));
+    const url = shortenUrl(printable(flow.request.url), Math.max(1, width - tail.length - 4));
     return shorten(`${arrow} ${url}  ${tail}`, width);
   }
 

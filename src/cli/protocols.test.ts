@@ -99,6 +99,32 @@ describe('sluice', () => {
     }
   });
 
+  it('prints TCP flows that the filter lets through', async () => {
+    const server = net.createServer((socket) => socket.on('data', (data) => socket.end(`got ${data}`)));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      await withCommand(async ({ start }) => {
+        const authority = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+        const sluice = start([
+          '--set',
+          `tcp_hosts=^${authority}$`,
+          `~tcp & ~d 127 & ${authority} & ~bq second`,
+        ]);
+        const port = await sluice.port();
+        for (const text of ['first', 'second']) {
+          const socket = await tunnel(port, authority);
+          socket.end(text);
+          await once(socket.resume(), 'close');
+        }
+        await sluice.prints(/^TCP .* 1 message up, 1 down, 6 B up, 10 B down, closed/m);
+        const { stdout } = await sluice.interrupt();
+        expect(stdout.match(/^TCP/gm)).toHaveLength(1);
+      });
+    } finally {
+      server.close();
+    }
+  });
+
   it('--mode reverse:URL stands for the server at URL', async () => {
     await withCommand(async ({ start, origin }) => {
       const sluice = start(['--mode', `reverse:${origin}`]);

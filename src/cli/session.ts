@@ -12,6 +12,7 @@ import {
   type TcpFlow,
 } from '../index.js';
 import { ClientDistrust, compileFilter, plural, printable } from '../internal.js';
+import { reverseUrl } from '../options/mode.js';
 import { inFull, inOneLine } from './addon-errors.js';
 import { Addons } from './addons.js';
 import type { Task } from './arguments.js';
@@ -36,7 +37,7 @@ export class Session {
   readonly #progress = new Progress();
   readonly #kept: KeptFlows | undefined;
   readonly #over = new WeakSet<HttpFlow>();
-  readonly #matches: (flow: HttpFlow) => boolean;
+  readonly #matches: (flow: HttpFlow | TcpFlow) => boolean;
   /** Where to, and how, clients did not trust the CA: each is told once. */
   readonly #distrust = new Set<string>();
   readonly #ticker: NodeJS.Timeout | undefined;
@@ -87,8 +88,8 @@ export class Session {
   /** What the command says first. */
   greeting(): string[] {
     const { saveCa, options } = this.task;
-    const { mode = '' } = options;
-    const target = mode.startsWith('reverse:') ? ` for ${mode.slice('reverse:'.length)}` : '';
+    const url = reverseUrl(options.mode ?? 'regular');
+    const target = url === undefined ? '' : ` for ${url.origin}`;
     const own = options.ca === undefined ? 'made for this run (--set ca=CERT,KEY keeps one)' : 'yours';
     const file = saveCa === undefined ? '--save-ca FILE writes its certificate' : `certificate in ${saveCa}`;
     const ca = `its CA: ${own}; ${file}`;
@@ -214,8 +215,7 @@ export class Session {
   #print(flow: HttpFlow | TcpFlow): void {
     if (flow.type === 'tcp') {
       this.proxy.tcpFlows.clear();
-      // Filters are of HTTP.
-      if (this.task.filter !== undefined) return;
+      if (!this.#matches(flow)) return;
     }
     if (this.task.quiet) return;
     const { out } = this.paint;

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { expect } from 'expect';
 import type { ProxyOptions } from '../index.js';
-import { OPTIONS } from '../options.js';
+import { OPTIONS } from '../options/table.js';
 import { withCommand } from '../testing/command.js';
 import { caPem } from '../tls/testing/pems.js';
 import { asTyped, describeOptions, Settings } from './settings.js';

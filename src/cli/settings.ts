@@ -4,8 +4,8 @@
  */
 import { type ProxyOptions, SluiceError } from '../index.js';
 import { nearest } from '../nearest.js';
-import { asText, type TextForm } from '../option-text.js';
-import { OPTIONS } from '../options.js';
+import { OPTIONS } from '../options/table.js';
+import { asText, type TextForm } from '../options/text.js';
 
 /** An option of the table, as the command knows it. */
 interface Row {

@@ -7,7 +7,7 @@ import { mediaType } from '../flow/content.js';
 import type { MessageRecord, RequestRecord } from '../flow/message.js';
 import type { ResponseRecord } from '../flow/response.js';
 import type { Framing } from '../http1/head.js';
-import type { ResolvedOptions } from '../options.js';
+import type { ResolvedOptions } from '../options/types.js';
 import type { BodyEnd, BodyOutlet, BodySource } from '../stream/body.js';
 import { CollectedBody, type CollectReceiver, type StatedLength } from '../stream/collected-body.js';
 import { EventTap } from '../stream/event-tap.js';

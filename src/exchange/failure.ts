@@ -14,12 +14,18 @@ const CLIENT_FAULTS: Partial<Record<FlowErrorCode, number>> = {
   INTERNAL: 502,
 };
 
+/** Characters of an answer's text, which may quote what a client sent. */
+const LONGEST = 1000;
+/** What terminals obey. Lines and tabs are for whoever reads. */
+const CONTROLS = /[\0-\x08\x0b-\x1f\x7f-\x9f]/g;
+
 /** A whole plain-text response made by the proxy itself. It closes the connection. */
 export function plainResponse(status: number, text: string): { head: OutgoingResponse; body: WholeBody } {
-  const bytes = Buffer.from(`${text}\n`);
+  const bytes = Buffer.from(`${quotable(text)}\n`);
   const statusText = STATUS_CODES[status] ?? '';
   const headers = Headers.from({
     'Content-Type': 'text/plain; charset=utf-8',
+    'X-Content-Type-Options': 'nosniff',
     'Content-Length': String(bytes.length),
     Connection: 'close',
   });
@@ -27,6 +33,12 @@ export function plainResponse(status: number, text: string): { head: OutgoingRes
     head: { status, statusText, version: '1.1', headers, framing: 'length' },
     body: { bytes, room: undefined, chunks: undefined, lastLine: undefined, trailers: undefined },
   };
+}
+
+/** Text that may be shown anywhere: short, and without control characters. */
+function quotable(text: string): string {
+  const escaped = text.replace(CONTROLS, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return escaped.length > LONGEST ? `${escaped.slice(0, LONGEST)}\u2026` : escaped;
 }
 
 /** What a client is told of a failure before a response head went out; `undefined` if its connection is cut instead. */

@@ -77,16 +77,30 @@ export function streamedFraming(
  */
 export function removeProxyFields(headers: Headers): void {
   headers.rename('Proxy-Connection', 'Connection');
-  for (let i = headers.size - 1; i >= 0; i--) {
-    const name = headers.nameAt(i);
-    if (lowerCaseName(name).startsWith('proxy-')) headers.delete(name);
-  }
+  deleteProxyFields(headers);
   if (!headers.has('upgrade')) return;
   // An upgrade to HTTP/2 would take the exchange out of sight (RFC 7540 section 3.2); other upgrades stay.
   headers.delete('http2-settings');
   const upgradeLeft = removeTokens(headers, 'Upgrade', /^h2c$/i);
   if (upgradeLeft !== undefined) {
     removeTokens(headers, 'Connection', upgradeLeft ? /^http2-settings$/i : /^(?:upgrade|http2-settings)$/i);
+  }
+}
+
+/**
+ * What an origin sees of a request's trailers: credentials for this proxy go no further, wherever they stand (RFC 9110
+ * section 11.7.2).
+ */
+export function withoutProxyFields(trailers: Headers | undefined): Headers | undefined {
+  if (trailers === undefined) return undefined;
+  deleteProxyFields(trailers);
+  return trailers.size === 0 ? undefined : trailers;
+}
+
+function deleteProxyFields(fields: Headers): void {
+  for (let i = fields.size - 1; i >= 0; i--) {
+    const name = fields.nameAt(i);
+    if (lowerCaseName(name).startsWith('proxy-')) fields.delete(name);
   }
 }
 

@@ -6,7 +6,13 @@ import type { BodyEnd, BodyEvents, BodyOutlet } from '../stream/body.js';
 import type { CollectedBody, CollectReceiver } from '../stream/collected-body.js';
 import { collectBody, decideBody, framingOf, lengthOf, streamBody } from './bodies.js';
 import type { Exchange } from './exchange.js';
-import { enforceFraming, removeBodyFields, removeProxyFields, TRAILERS_LOST } from './framing.js';
+import {
+  enforceFraming,
+  removeBodyFields,
+  removeProxyFields,
+  TRAILERS_LOST,
+  withoutProxyFields,
+} from './framing.js';
 import { acquireOrigin, type Destination, findServer, takeAnswer } from './serving.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -53,7 +59,8 @@ export class RequestLeg implements BodyEvents, CollectReceiver {
     this.#body?.wire(bytes, start, end);
   }
 
-  end(lastLine: string | undefined, trailers: Headers | undefined): void {
+  end(lastLine: string | undefined, received: Headers | undefined): void {
+    const trailers = withoutProxyFields(received);
     if (this.exchange.head.framing.kind === 'none') this.bodyCollected(undefined, { lastLine, trailers });
     else this.#body?.end(lastLine, trailers);
   }

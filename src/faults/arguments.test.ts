@@ -22,6 +22,8 @@ const REFUSED: [name: string, make: () => unknown, says: RegExp][] = [
   ['cutAfter', () => cutAfter(wrong(undefined)), /undefined is not a size/],
   ['resetAfter', () => resetAfter('1.5m'), /"1.5m" is not a size/],
   ['hold', () => hold(''), /"" is not a size/],
+  ['hold', () => hold(1, { timeout: -1 }), /timeout -1 .* milliseconds from 0/],
+  ['hold', () => hold(1, wrong({ time: 1 })), /option "time" .*\{ timeout \}/],
   ['corrupt', () => corrupt(wrong({})), /either \{ every \} or \{ at \}/],
   ['corrupt', () => corrupt(wrong({ every: 1, at: 1 })), /either \{ every \} or \{ at \}/],
   ['corrupt', () => corrupt(wrong(undefined)), /\{ every, at, seed \}/],

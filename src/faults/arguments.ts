@@ -3,7 +3,7 @@
  * @module
  */
 import { SluiceError, shown } from '../errors.js';
-import { MAX_MILLISECONDS } from '../option-values.js';
+import { MAX_MILLISECONDS } from '../options/values.js';
 import { parseSize, type Size } from '../size.js';
 
 /** @throws SluiceError BAD_OPTION */

@@ -2,8 +2,8 @@ import type { StreamTransform } from '../flow/types.js';
 import {
   isLengthKept,
   keepsLength,
-  proxyCloses,
-  whenProxyCloses,
+  ruleListener,
+  whenInRule,
   yieldedBytes,
   yieldsOf,
 } from '../stream/transforms.js';
@@ -30,8 +30,13 @@ export function compose(...transforms: StreamTransform[]): StreamTransform {
     return output;
   };
   const composed = transforms.every(isLengthKept) ? keepsLength(chain) : chain;
-  whenProxyCloses(composed, (why) => {
-    for (const transform of transforms) proxyCloses(transform, why);
+  whenInRule(composed, {
+    added: (waitTimeout) => {
+      for (const transform of transforms) ruleListener(transform)?.added?.(waitTimeout);
+    },
+    closed: (why) => {
+      for (const transform of transforms) ruleListener(transform)?.closed?.(why);
+    },
   });
   return composed;
 }

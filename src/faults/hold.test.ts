@@ -1,8 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
+import { decoded } from '../stream/transforms.js';
 import { octets } from '../testing/bytes.js';
+import { testProxy } from '../testing/test-proxy.js';
+import { type HeldTimers, holdTimers } from '../testing/timers.js';
 import { type Stage, withProxy } from '../testing/with-proxy.js';
 import { compose } from './compose.js';
-import { hold } from './hold.js';
+import { type Hold, hold } from './hold.js';
 import { throttle } from './throttle.js';
 
 const GET = 'GET http://{origin}/a HTTP/1.1\r\nHost: {origin}';
@@ -15,6 +18,13 @@ async function ask({ exchange }: Stage, answer: string, ...content: Uint8Array[]
   await ends.client.head();
   return ends;
 }
+
+/** What `reached` is rejected with when the time is over. */
+const late = (held: Hold, timers: HeldTimers) => {
+  const refused = refusal(held.reached);
+  timers.fire();
+  return refused;
+};
 
 /** What a promise is rejected with. */
 const refusal = (promise: Promise<void>) =>
@@ -121,6 +131,49 @@ describe('hold', () => {
         expect(await refusal(begun.reached)).toMatch(/^WAIT_ENDED hold: its message failed after/);
       }));
   }
+
+  it('says so when no message comes in time', async () => {
+    const proxy = await testProxy({}, { waitTimeout: 700 });
+    using timers = holdTimers();
+    const [alone, composed, own, loose] = [hold(1), hold(2), hold(3, { timeout: 50 }), hold(4)];
+    proxy.stream('**', { response: alone });
+    proxy.stream('**', { request: compose(throttle('1m'), composed) });
+    proxy.stream('**', { response: decoded(own) });
+    expect(await late(alone, timers)).toBe('WAIT_TIMEOUT hold: no message came to it within 700 ms');
+    expect(await late(composed, timers)).toBe('WAIT_TIMEOUT hold: no message came to it within 700 ms');
+    expect(await late(own, timers)).toBe('WAIT_TIMEOUT hold: no message came to it within 50 ms');
+    expect(await late(loose, timers)).toBe(
+      'WAIT_TIMEOUT hold: no message came to it within 30000 ms: it is in no rule of proxy.stream()',
+    );
+  });
+
+  it('says so when its message does not come so far in time, and where that was waited for', () =>
+    withProxy({}, async (stage) => {
+      const held = hold('1m', { timeout: 50 });
+      stage.proxy.stream('**', { response: held });
+      const { client } = await ask(stage, OK, body.subarray(0, 5000));
+      await client.read(5000);
+      using timers = holdTimers();
+      expect(await late(held, timers)).toBe(
+        'WAIT_TIMEOUT hold: its message came to 5000 of 1048576 bytes within 50 ms',
+      );
+      await held.reached.catch((error: Error) => expect(error.stack).toMatch(/^.*\n +at .*hold\.test\.ts/));
+    }));
+
+  it('waits for ever with timeout 0, and has no time to keep before somebody waits, or after', () =>
+    withProxy({}, async (stage) => {
+      const [patient, held] = [hold(5000, { timeout: 0 }), hold(5000, { timeout: 50 })];
+      stage.proxy.stream('**', { request: patient, response: held });
+      using timers = holdTimers();
+      const reached = patient.reached;
+      timers.fire();
+      await ask(stage, OK, body);
+      await held.reached;
+      timers.fire();
+      await held.reached;
+      await stage.proxy.close();
+      expect(await refusal(reached)).toMatch(/^WAIT_ENDED hold: the proxy was closed/);
+    }));
 
   it('leaves nobody a rejection that was not asked for', () =>
     withProxy({}, async (stage) => {

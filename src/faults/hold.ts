@@ -1,18 +1,24 @@
-import { SluiceError } from '../errors.js';
+import { clearTimeout, setTimeout } from '../clock.js';
+import { SluiceError, withStackOf } from '../errors.js';
 import type { StreamTransform } from '../flow/types.js';
+import { MAX_MILLISECONDS } from '../options/values.js';
 import type { Size } from '../size.js';
 import { FaultReset } from '../stream/fault-reset.js';
-import { keepsLength, whenProxyCloses } from '../stream/transforms.js';
-import { readSize } from './arguments.js';
+import { keepsLength, whenInRule } from '../stream/transforms.js';
+import { checkNames, readMilliseconds, readSize } from './arguments.js';
 import { passUntil } from './offset.js';
 import { unlessAborted } from './waiting.js';
+
+/** How long `reached` waits where no rule says, in milliseconds: as long as the waits do. */
+const DEFAULT_TIMEOUT = 30_000;
 
 /** A transform that holds a message at an offset, and what lets it go on. */
 export interface Hold extends StreamTransform {
   /**
    * Resolves when the octets before the offset have been handed on, also if the message may go on already. Rejects with
-   * SluiceError WAIT_ENDED if they never will be: the body was shorter, its flow failed, or the proxy was closed. It may
-   * be left alone: nobody is told of a rejection that is not looked at.
+   * SluiceError WAIT_ENDED if they never will be: the body was shorter, its flow failed, or the proxy was closed; and with
+   * WAIT_TIMEOUT if they were not within `timeout` from when it was first asked for. It may be left alone: nobody is told
+   * of a rejection that is not looked at.
    */
   readonly reached: Promise<void>;
   /** Lets the rest pass. Called before, the message will not be held. */
@@ -30,6 +36,8 @@ export interface Hold extends StreamTransform {
  * after a `reset()`.
  *
  * @param size octets, or digits with `k`, `m` or `g`
+ * @param options `timeout` of `reached`, in milliseconds; 0 waits for ever. Default that of the waits of the proxy that it
+ * is in a rule of: 30 000, or what its fixture says (`waitTimeout`)
  * @throws SluiceError BAD_OPTION
  * @example
  * const h = hold('1m');
@@ -39,20 +47,42 @@ export interface Hold extends StreamTransform {
  * await expect(page.getByRole('progressbar')).toBeVisible();
  * h.release();
  */
-export function hold(size: Size): Hold {
+export function hold(size: Size, options: { timeout?: number } = {}): Hold {
   const octets = readSize('hold', size);
+  checkNames('hold', options, ['timeout']);
+  const own =
+    options.timeout === undefined ? undefined : readMilliseconds('hold', 'timeout', options.timeout);
+  let ofRule: number | undefined;
   let taken = false;
+  let passed = 0;
   let decide: (what: 'release' | 'reset') => void = () => undefined;
   const decision = new Promise<'release' | 'reset'>((resolve) => {
     decide = resolve;
   });
   let reach = () => {};
-  let miss: (why: string, cause?: unknown) => void = () => undefined;
+  let fail: (error: Error) => void = () => undefined;
   const reached = new Promise<void>((resolve, reject) => {
     reach = resolve;
-    miss = (why, cause) => reject(new SluiceError('WAIT_ENDED', `hold: ${why}`, { cause }));
+    fail = reject;
   });
   reached.catch(() => undefined);
+  const miss = (why: string, cause?: unknown) =>
+    fail(new SluiceError('WAIT_ENDED', `hold: ${why}`, { cause }));
+
+  const late = (timeout: number) => {
+    const what = taken ? `its message came to ${passed} of ${octets} bytes` : 'no message came to it';
+    const why = taken || ofRule !== undefined ? '' : ': it is in no rule of proxy.stream()';
+    return new SluiceError('WAIT_TIMEOUT', `hold: ${what} within ${timeout} ms${why}`);
+  };
+  let asked = false;
+  /** Somebody waits. @param origin made where */
+  const wait = (origin: Error) => {
+    const timeout = own ?? ofRule ?? DEFAULT_TIMEOUT;
+    if (asked || timeout === 0 || timeout > MAX_MILLISECONDS) return;
+    asked = true;
+    const timer = setTimeout(() => fail(withStackOf(late(timeout), origin, 0)), timeout);
+    reached.catch(() => undefined).finally(() => clearTimeout(timer));
+  };
 
   const transform = keepsLength((pieces, { signal }) => {
     if (taken) return pieces;
@@ -61,7 +91,6 @@ export function hold(size: Size): Hold {
   });
 
   async function* held(pieces: AsyncIterable<Buffer>, signal: AbortSignal): AsyncGenerator<Buffer> {
-    let passed = 0;
     const failed = () => miss(`its message failed after ${passed} of ${octets} bytes`, signal.reason);
     signal.addEventListener('abort', failed, { once: true });
     try {
@@ -83,10 +112,23 @@ export function hold(size: Size): Hold {
     }
   }
 
-  whenProxyCloses(transform, (why) => miss(`${why} before its message came to ${octets} bytes`));
-  return Object.assign(transform, {
-    reached,
-    release: () => decide('release'),
-    reset: () => decide('reset'),
+  whenInRule(transform, {
+    added: (waitTimeout) => {
+      ofRule = waitTimeout;
+    },
+    closed: (why) => miss(`${why} before its message came to ${octets} bytes`),
   });
+  return Object.defineProperty(
+    Object.assign(transform, {
+      release: () => decide('release'),
+      reset: () => decide('reset'),
+    }),
+    'reached',
+    {
+      get: () => {
+        wait(new Error());
+        return reached;
+      },
+    },
+  ) as Hold;
 }

@@ -2,8 +2,10 @@
  * WebSocket messages in words, for failure messages.
  * @module
  */
+import { isUtf8 } from 'node:buffer';
 import { inspect } from 'node:util';
 import type { WebSocketData, WebSocketMessage } from './payload-types.js';
+import type { TcpMessage } from './tcp-types.js';
 
 /** Messages that a failure lists. */
 const LISTED = 10;
@@ -14,7 +16,7 @@ const HEX_WIDTH = 16;
 
 /** A message in one line: `client → server, text, 16 B: '{"type":"hello"}' (injected, dropped)`. */
 export function describeMessage(message: WebSocketMessage): string {
-  const way = message.from === 'client' ? 'client → server' : 'server → client';
+  const way = wayOf(message.from);
   const marks: string[] = [];
   if (message.injected) marks.push('injected');
   if (message.edited) marks.push('edited');
@@ -22,6 +24,21 @@ export function describeMessage(message: WebSocketMessage): string {
   if (message.truncated) marks.push(`truncated: ${message.data.length} B are stored`);
   const suffix = marks.length === 0 ? '' : ` (${marks.join(', ')})`;
   return `${way}, ${message.type}, ${message.size} B: ${payloadOf(message)}${suffix}`;
+}
+
+/** A message of a TCP flow in one line: `client → server, 8 B: 'select 1' (edited)`. */
+export function describeTcpMessage(message: TcpMessage): string {
+  const { from, data, size } = message;
+  const marks: string[] = [];
+  if ('final' in message && message.final === false) marks.push('not sent on');
+  if (message.edited) marks.push('edited');
+  if (message.truncated) marks.push(`truncated: ${data.length} B are stored`);
+  const suffix = marks.length === 0 ? '' : ` (${marks.join(', ')})`;
+  return `${wayOf(from)}, ${size} B: ${payloadOf({ type: isUtf8(data) ? 'text' : 'binary', data })}${suffix}`;
+}
+
+function wayOf(from: 'client' | 'server'): string {
+  return from === 'client' ? 'client → server' : 'server → client';
 }
 
 /** How a list is written. */
@@ -69,7 +86,7 @@ export function describeClosing(websocket: WebSocketData): string {
   return `${state}${who} with code ${closeCode}${why}`;
 }
 
-function payloadOf({ type, data }: WebSocketMessage): string {
+function payloadOf({ type, data }: Pick<WebSocketMessage, 'type' | 'data'>): string {
   if (type === 'text') {
     // Enough octets for the width, whatever the characters; what they end with is cut off.
     return quoted(data.subarray(0, 4 * TEXT_WIDTH).toString());

@@ -2,6 +2,7 @@ import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'expect';
 import { compileFilter } from './filter.js';
+import { TcpFlowRecord } from './tcp.js';
 import { sampleFlow } from './testing/sample-flow.js';
 
 const upload = sampleFlow(
@@ -82,6 +83,68 @@ describe('compileFilter: operators', () => {
     const headers = { 'content-encoding': 'gzip' };
     expect(holds('~bs inside', sampleFlow({}, { headers, body: gzipSync('what is inside') }))).toBe(true);
     expect(holds('~bs inside', sampleFlow({}, { headers, body: 'inside, but not gzip' }))).toBe(true);
+  });
+});
+
+describe('compileFilter: TCP flows', () => {
+  const client = {
+    id: 1,
+    address: '10.0.0.7',
+    port: 50123,
+    tls: true,
+    tunnel: '10.1.2.3:5432',
+    sni: 'Db.test',
+  };
+  const flow = new TcpFlowRecord('1', client, () => undefined);
+  flow.server = { address: '192.0.2.9', port: 6543, tls: true, reused: false };
+  flow.keep('client', Buffer.from('select 1, "ä'), false, 100);
+  flow.keep('client', Buffer.from('ö"'), false, 100);
+  flow.keep('server', Buffer.from('one row'), false, 100);
+
+  const held = [
+    ...['~all', '~tcp', '~d db', '~d ^db.test$', '~d ^10\\.1', '5432', 'DB.test:5432', '~u 10.1.2.3:5432$'],
+    ...[
+      '~src ^10.0.0.7:50123$',
+      '~dst 192.0.2.9:6543',
+      '~b äö',
+      '~bq "select 1"',
+      '~bs ^one',
+      '!~e',
+      '!~http',
+    ],
+    ...['~tcp & !(~bs select)', '~u upload | ~tcp'],
+  ];
+  for (const text of held) it(`${text} holds`, () => expect(compileFilter(text)(flow)).toBe(true));
+
+  const missed = [
+    ...['~http', '~d 5432', '~d x', 'upload', '~e', '~bq row', '~bs select', '~src 5432', '~dst 5432'],
+    ...[
+      '~m .',
+      '~h .',
+      '~hq .',
+      '~hs .',
+      '~t .',
+      '~tq .',
+      '~ts .',
+      '~c 200',
+      '~a',
+      '~q',
+      '~s',
+      '~tcp & ~m .',
+    ],
+  ];
+  for (const text of missed) it(`${text} does not hold`, () => expect(compileFilter(text)(flow)).toBe(false));
+
+  it('tells those that failed, and those that reached nobody', () => {
+    const lost = new TcpFlowRecord('2', { ...client, tunnel: '[::1]:22' }, () => undefined);
+    lost.error = { code: 'ORIGIN_UNREACHABLE', message: 'gone' };
+    expect(compileFilter('~e & ~d "\\[::1\\]" & !~dst .')(lost)).toBe(true);
+  });
+
+  it('are not HTTP flows, which ~src and ~dst tell by their ends, too', () => {
+    expect(holds('~tcp')).toBe(false);
+    expect(holds(`~src ${upload.client.address}:${upload.client.port}$`)).toBe(true);
+    expect(holds('~dst .')).toBe(upload.server !== undefined);
   });
 });
 

@@ -3,17 +3,22 @@
  * @module
  */
 import { isSluiceError, messageOf, SluiceError } from '../errors.js';
+import { formatAuthority } from './authority.js';
 import { found } from './subset.js';
+import { octetsOf, targetsOf } from './tcp-facts.js';
+import type { TcpFlow } from './tcp-types.js';
 import type { HttpFlow, Message } from './types.js';
 
 /** A compiled filter expression. */
 export interface FlowFilter {
-  (flow: HttpFlow): boolean;
+  (flow: HttpFlow | TcpFlow): boolean;
   /** `~m` stands in it. */
   readonly namesMethod: boolean;
 }
 
-type Test = (flow: HttpFlow) => boolean;
+type AnyFlow = HttpFlow | TcpFlow;
+type Test = (flow: AnyFlow) => boolean;
+type HttpTest = (flow: HttpFlow) => boolean;
 
 interface Operator {
   /** What follows it. */
@@ -21,19 +26,21 @@ interface Operator {
   /** A few words, for help and error messages. */
   readonly help: string;
   /** Makes the test; `hit` looks for the regex in a text. */
-  make(hit: (text: string) => boolean, status: number): Test;
+  make(hit: (text: string) => boolean, status: number): HttpTest;
+  /** The same of TCP flows. Without it, it holds of none. */
+  tcp?(hit: (text: string) => boolean): (flow: TcpFlow) => boolean;
 }
 
 const ASSET =
   /^(?:text\/(?:css|javascript)|application\/(?:x-)?(?:javascript|shockwave-flash|font)|image\/|font\/)/i;
 
-const both = (look: (message: Message) => boolean): Test => {
+const both = (look: (message: Message) => boolean): HttpTest => {
   return ({ request, response }) => look(request) || (response !== undefined && look(response));
 };
-const inResponse = (look: (message: Message) => boolean): Test => {
+const inResponse = (look: (message: Message) => boolean): HttpTest => {
   return ({ response }) => response !== undefined && look(response);
 };
-const inRequest = (look: (message: Message) => boolean): Test => {
+const inRequest = (look: (message: Message) => boolean): HttpTest => {
   return ({ request }) => look(request);
 };
 
@@ -46,31 +53,68 @@ const body = (hit: Hit) => (message: Message) => {
   return text !== '' && hit(text);
 };
 
+/** What an end of a TCP flow said. */
+const said = (from: 'client' | 'server', hit: Hit) => (flow: TcpFlow) => {
+  const text = octetsOf(flow, from).toString();
+  return text !== '' && hit(text);
+};
+const client = (hit: Hit) => (flow: AnyFlow) => hit(addressOf(flow.client));
+const server = (hit: Hit) => (flow: AnyFlow) => flow.server !== undefined && hit(addressOf(flow.server));
+const failed = (flow: AnyFlow) => flow.error !== undefined;
+
 /** Every operator with its meaning. Regexes ignore case and match anywhere unless anchored. */
 const FILTER_OPERATORS: Readonly<Record<string, Operator>> = {
   a: { help: 'asset response', make: () => inResponse(type((text) => ASSET.test(text))) },
-  all: { help: 'any flow', make: () => () => true },
-  b: { takes: 'regex', help: 'body', make: (hit) => both(body(hit)) },
-  bq: { takes: 'regex', help: 'request body', make: (hit) => inRequest(body(hit)) },
-  bs: { takes: 'regex', help: 'response body', make: (hit) => inResponse(body(hit)) },
+  all: { help: 'any flow', make: () => () => true, tcp: () => () => true },
+  b: {
+    takes: 'regex',
+    help: 'body',
+    make: (hit) => both(body(hit)),
+    tcp: (hit) => (flow) => said('client', hit)(flow) || said('server', hit)(flow),
+  },
+  bq: {
+    takes: 'regex',
+    help: 'request body',
+    make: (hit) => inRequest(body(hit)),
+    tcp: (hit) => said('client', hit),
+  },
+  bs: {
+    takes: 'regex',
+    help: 'response body',
+    make: (hit) => inResponse(body(hit)),
+    tcp: (hit) => said('server', hit),
+  },
   c: {
     takes: 'status',
     help: 'status code',
     make: (_, status) => (flow) => flow.response?.status === status,
   },
-  d: { takes: 'regex', help: 'domain', make: (hit) => (flow) => hit(hostnameOf(flow.request.url)) },
-  e: { help: 'ended in an error', make: () => (flow) => flow.error !== undefined },
+  d: {
+    takes: 'regex',
+    help: 'domain',
+    make: (hit) => (flow) => hit(hostnameOf(flow.request.url)),
+    tcp: (hit) => (flow) => targetsOf(flow).some(([host]) => hit(host)),
+  },
+  dst: { takes: 'regex', help: "origin's address:port", make: server, tcp: server },
+  e: { help: 'ended in an error', make: () => failed, tcp: () => failed },
   h: { takes: 'regex', help: 'header line, as "name: value"', make: (hit) => both(header(hit)) },
   hq: { takes: 'regex', help: 'request header line', make: (hit) => inRequest(header(hit)) },
   hs: { takes: 'regex', help: 'response header line', make: (hit) => inResponse(header(hit)) },
-  http: { help: 'HTTP flow', make: () => (flow) => flow.type === 'http' },
+  http: { help: 'HTTP flow', make: () => () => true },
   m: { takes: 'regex', help: 'method', make: (hit) => (flow) => hit(flow.request.method) },
   q: { help: 'request without response', make: () => (flow) => flow.response === undefined },
   s: { help: 'has a response', make: () => (flow) => flow.response !== undefined },
+  src: { takes: 'regex', help: "client's address:port", make: client, tcp: client },
   t: { takes: 'regex', help: 'content type', make: (hit) => both(type(hit)) },
+  tcp: { help: 'TCP flow', make: () => () => false, tcp: () => () => true },
   tq: { takes: 'regex', help: 'request content type', make: (hit) => inRequest(type(hit)) },
   ts: { takes: 'regex', help: 'response content type', make: (hit) => inResponse(type(hit)) },
-  u: { takes: 'regex', help: 'URL', make: (hit) => (flow) => hit(flow.request.url) },
+  u: {
+    takes: 'regex',
+    help: 'URL',
+    make: (hit) => (flow) => hit(flow.request.url),
+    tcp: (hit) => (flow) => targetsOf(flow).some((target) => hit(target.join(':'))),
+  },
 };
 
 const LISTED = Object.entries(FILTER_OPERATORS)
@@ -88,12 +132,13 @@ interface Token {
  * Compiles a filter expression. Operands are operators (`~m POST`, `~s`) or a bare regex, which is looked for in the
  * URL; `!` binds tightest, then `&`, then `|`; operands side by side are joined as by `&`. A regex is one word (ended
  * by a space, a parenthesis, a quote or `~`) or quoted, where only `\"` and `\'` mean something else than in a regex.
+ * The URL of a TCP flow is `host:port`, its bodies are what its ends said; operators of heads hold of none.
  * @throws SluiceError BAD_MATCH, pointing at the place (also as `at`, an index) and listing the operators
  */
 export function compileFilter(text: string): FlowFilter {
   const parser = new Parser(text);
   const test = parser.parse();
-  return Object.assign((flow: HttpFlow) => test(flow), { namesMethod: parser.namesMethod });
+  return Object.assign((flow: AnyFlow) => test(flow), { namesMethod: parser.namesMethod });
 }
 
 class Parser {
@@ -154,7 +199,7 @@ class Parser {
     if (operator === undefined)
       throw this.#refuse(token.at, `~${name} is not an operator; quote a ~ of a regex`);
     if (name === 'm') this.namesMethod = true;
-    if (operator.takes === undefined) return operator.make(() => false, 0);
+    if (operator.takes === undefined) return ofEither(operator, () => false, 0);
 
     const given = token.kind === 'operator' ? this.#tokens[this.#next++] : token;
     if (given?.kind !== 'word' && given?.kind !== 'quoted') {
@@ -163,12 +208,12 @@ class Parser {
     }
     if (operator.takes === 'regex') {
       const pattern = this.#regex(given);
-      return operator.make((text) => found(pattern, text), 0);
+      return ofEither(operator, (text) => found(pattern, text), 0);
     }
     if (!/^[1-9]\d\d$/.test(given.text)) {
       throw this.#refuse(given.at, `~${name} needs a status code of three digits, not ${given.text}`);
     }
-    return operator.make(() => false, Number(given.text));
+    return ofEither(operator, () => false, Number(given.text));
   }
 
   #regex(token: Token): RegExp {
@@ -234,6 +279,16 @@ function textOf(message: Message): string {
     if (isSluiceError(error) && error.code === 'BAD_BODY') return message.rawBody.toString('latin1');
     throw error;
   }
+}
+
+function ofEither(operator: Operator, hit: Hit, status: number): Test {
+  const http = operator.make(hit, status);
+  const tcp = operator.tcp?.(hit);
+  return (flow) => (flow.type === 'tcp' ? tcp?.(flow) === true : http(flow));
+}
+
+function addressOf({ address, port }: { address: string; port: number }): string {
+  return formatAuthority({ host: address, port });
 }
 
 function hostnameOf(url: string): string {

@@ -5,6 +5,7 @@
 import type { FlowRecord } from './flow.js';
 import { isFlow } from './flow.js';
 import type { MessageRecord } from './message.js';
+import type { TcpFlow } from './tcp-types.js';
 import type { HttpFlow, Message } from './types.js';
 
 /** Whether `value` is a request or a response of a flow, from whichever copy of the package. */
@@ -18,6 +19,18 @@ export function isMessage(value: unknown): value is Message {
   );
 }
 
+/** Whether `value` is a TCP flow, from whichever copy of the package. */
+export function isTcpFlow(value: unknown): value is TcpFlow {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'type' in value &&
+    value.type === 'tcp' &&
+    'messages' in value &&
+    'received' in value
+  );
+}
+
 /** The flow a message is part of; `undefined` for one that no proxy has recorded. */
 export function flowOf(message: Message): HttpFlow | undefined {
   const { owner } = message as Partial<MessageRecord>;
@@ -25,7 +38,7 @@ export function flowOf(message: Message): HttpFlow | undefined {
 }
 
 /** Whether nothing about it will change any more: a message that is complete, or anything whose flow has ended. */
-export function isOver(recorded: Message | HttpFlow): boolean {
+export function isOver(recorded: Message | HttpFlow | TcpFlow): boolean {
   if (!isMessage(recorded)) return (recorded as Partial<FlowRecord>).settled !== false;
   const flow = flowOf(recorded);
   return recorded.complete || flow === undefined || isOver(flow);
@@ -37,7 +50,7 @@ export function isHeadFinal(message: Message): boolean {
 }
 
 /** Calls back whenever the flow, or one of its messages, has come further. @returns what stops it */
-export function onProgress(flow: HttpFlow, listener: () => void): () => void {
+export function onProgress(flow: HttpFlow | TcpFlow, listener: () => void): () => void {
   const { onProgress: listen } = flow as Partial<FlowRecord>;
   return listen === undefined ? () => undefined : listen.call(flow, listener);
 }

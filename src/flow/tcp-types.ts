@@ -29,6 +29,12 @@ export interface TcpMessage {
   readonly truncated: boolean;
 }
 
+/**
+ * Selects TCP flows: a glob of the host name, or of `host:port`; a RegExp that is looked for in `host:port`; or a function,
+ * which is asked again as the flow goes on. The host is what the tunnel was opened to, and the name in its TLS hello.
+ */
+export type TcpFlowMatch = string | RegExp | ((flow: TcpFlow) => boolean | Promise<boolean>);
+
 /** One connection that `tcpHosts` names: what its ends said to each other, once TLS was off. */
 export interface TcpFlow {
   /** Unique in its proxy, HTTP flows included: digits, counted up in order of start. */

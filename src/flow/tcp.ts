@@ -81,6 +81,7 @@ export class TcpFlowRecord implements TcpFlow {
   endedAt?: number;
   #room = MOST_OCTETS;
   #kill: (() => void) | undefined;
+  readonly #listeners = new Set<() => void>();
 
   constructor(
     readonly id: string,
@@ -131,6 +132,21 @@ export class TcpFlowRecord implements TcpFlow {
   end(): void {
     this.endedAt = now();
     this.#kill = undefined;
+    this.progressed();
+  }
+
+  get settled(): boolean {
+    return this.endedAt !== undefined;
+  }
+
+  /** Calls back whenever the flow has come further. @returns what stops it */
+  onProgress(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  progressed(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   /** What `console.log` shows: the record, not the machinery. */

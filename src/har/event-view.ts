@@ -5,6 +5,7 @@
 import { payloadOf } from '../flow/event-match.js';
 import type { ServerSentEvent } from '../flow/payload-types.js';
 import type { HttpFlow } from '../flow/types.js';
+import { CLOSED_STREAM, isClosedStream } from './failure.js';
 import { formatBytes, formatDuration, plural, printable } from './text.js';
 import { isInFlight, startOf } from './times.js';
 import type { Pair } from './view.js';
@@ -18,6 +19,7 @@ export function eventsView(flow: HttpFlow, events: readonly ServerSentEvent[], r
   if (flow.response?.eventsTruncated) facts.push(['not recorded', 'what came after them']);
   const state = { end: 'ended', mood: 'good' as const };
   if (isInFlight(flow)) Object.assign(state, { end: 'open', mood: 'open' });
+  else if (isClosedStream(flow)) state.end = CLOSED_STREAM;
   else if (flow.error !== undefined) Object.assign(state, { end: flow.error.code, mood: 'bad' });
   return {
     title: 'Events',

@@ -71,6 +71,47 @@ describe('an event stream in text', () => {
   });
 });
 
+describe('an event stream that its client closed', () => {
+  const message = "the client's connection was lost";
+  const closed = { ...stream(EVENTS), error: { code: 'CLIENT_ABORTED' as const, message } };
+  const failed = { ...stream(EVENTS), error: { code: 'ORIGIN_CLOSED' as const, message: 'lost' } };
+
+  it('has not failed', () => {
+    expect(describeFlow(closed)).toBe(
+      'GET https://app.test/events → 200 (0 B up, 40 B down, response streamed in 1 piece, 2 events, closed by the client)',
+    );
+    const lines = summarize([closed, failed]).split('\n');
+    expect(lines[1]).toMatch(/200 +0 B +40 B +streamed down in 2 events +\d+ ms +closed by the client$/);
+    expect(lines[2]).toMatch(/ORIGIN_CLOSED .* after a 200: lost$/);
+    expect(summarize([closed, failed], { maxLines: 1 })).toBe('… 2 more flows left out (1 of them failed)');
+    const kept = summarize([failed, ...Array.from({ length: 9 }, () => closed)], { maxLines: 3 });
+    expect(kept).toContain('ORIGIN_CLOSED');
+    expect(closed.error.code).toBe('CLIENT_ABORTED');
+  });
+
+  it('shows no failure in the page', () => {
+    const view = viewOf(closed, new Redactor());
+    expect(view.error).toBeUndefined();
+    expect(view.events).toMatchObject({ end: 'closed by the client', mood: 'good' });
+    expect(view.response?.transfer?.verdict).toBe('closed by the client');
+    const page = toHtml([closed]);
+    const body = page.slice(page.indexOf('<body>'), page.indexOf('<script'));
+    for (const shown of ['CLIENT_ABORTED', 'failed', 'Failed', 'class="open" style']) {
+      expect(body).not.toContain(shown);
+    }
+    expect(toHtml([failed])).toContain('<b class="bad">1</b> failed');
+  });
+
+  it('is one with the head of one: what was lost before it failed', () => {
+    const early = makeFlow({ response: null, error: { code: 'CLIENT_ABORTED', message } });
+    const download = makeFlow({ response: { complete: false }, error: { code: 'CLIENT_ABORTED', message } });
+    for (const flow of [early, download]) {
+      expect(describeFlow(flow)).toContain('CLIENT_ABORTED');
+      expect(viewOf(flow, new Redactor()).error?.code).toBe('CLIENT_ABORTED');
+    }
+  });
+});
+
 describe('an event stream in the page', () => {
   const view = (flow: Parameters<typeof viewOf>[0], room?: number) => {
     const found = viewOf(flow, new Redactor(), room).events;

@@ -6,6 +6,7 @@ import { mediaTypeOf } from '../flow/message-facts.js';
 import type { TcpFlow } from '../flow/tcp-types.js';
 import type { HttpFlow, Message } from '../flow/types.js';
 import { pack, rowsPerSocket } from './budget.js';
+import { shownError } from './failure.js';
 import { SCRIPT } from './page-script.js';
 import { STYLE } from './page-style.js';
 import { type Redact, Redactor } from './redact.js';
@@ -80,7 +81,7 @@ ${main}
 
 function totals(flows: readonly HttpFlow[], scale: Scale): string {
   const sum = (of: (flow: HttpFlow) => number) => formatBytes(flows.reduce((all, flow) => all + of(flow), 0));
-  const failed = flows.filter((flow) => flow.error !== undefined).length;
+  const failed = flows.filter((flow) => shownError(flow) !== undefined).length;
   const facts = [`<b>${flows.length}</b> ${flows.length === 1 ? 'flow' : 'flows'}`];
   if (flows.length === 0) return facts.join('');
   if (failed > 0) facts.push(`<b class="bad">${failed}</b> failed`);
@@ -95,7 +96,7 @@ function totals(flows: readonly HttpFlow[], scale: Scale): string {
 
 function tools(flows: readonly HttpFlow[]): string {
   const views: [name: string, key: string, of: (flow: HttpFlow) => boolean][] = [
-    ['Failed', 'f', (flow) => flow.error !== undefined],
+    ['Failed', 'f', (flow) => shownError(flow) !== undefined],
     ['4xx, 5xx', 'e', (flow) => (flow.response?.status ?? 0) >= 400],
     ['Streamed', 's', isStreamed],
     ['WebSockets', 'm', (flow) => flow.websocket !== undefined],
@@ -108,7 +109,7 @@ function tools(flows: readonly HttpFlow[]): string {
       ({ name, key, many }) =>
         `<button type="button" data-only="${key}" aria-pressed="false">${name} <b>${many}</b></button>`,
     );
-  return `<div class="tools"><input id="filter" type="search" placeholder="Filter: words of URL, method, status, type; -word leaves out" aria-label="Filter flows" autocomplete="off" spellcheck="false">
+  return `<div class="tools"><input id="filter" type="search" placeholder="Words of URL, method, status, type, messages; -word leaves out" aria-label="Filter flows" autocomplete="off" spellcheck="false">
 ${buttons.join('\n')}<output id="shown"></output></div>`;
 }
 
@@ -129,7 +130,8 @@ function tcpList(flows: readonly TcpFlow[]): string {
 }
 
 function row(flow: HttpFlow, index: number, scale: Scale, redactor: Redactor): string {
-  const { request, response, error } = flow;
+  const { request, response } = flow;
+  const error = shownError(flow);
   const times = timesOf(flow);
   const marks = [
     ...(error === undefined ? [] : ['f']),
@@ -163,8 +165,8 @@ function statusBadge(flow: HttpFlow, redactor: Redactor): string {
   const status = flow.response?.status;
   const badge =
     status === undefined ? '' : `<span class="status s${Math.floor(status / 100)}">${status}</span>`;
-  if (flow.error !== undefined)
-    return `${badge}<span class="status bad">${escapeHtml(flow.error.code)}</span>`;
+  const error = shownError(flow);
+  if (error !== undefined) return `${badge}<span class="status bad">${escapeHtml(error.code)}</span>`;
   const { websocket } = flow;
   const mood = websocket === undefined ? 'good' : moodOf(websocket);
   if (websocket !== undefined && (mood === 'own' || mood === 'bad')) {
@@ -231,7 +233,7 @@ function bar(flow: HttpFlow, times: FlowTimes, scale: Scale): string {
     .map((phase) => `<i class="${phase}" style="flex:${times[phase]}"></i>`);
   const rest =
     times.total - [times.send, times.wait, times.receive].reduce((sum, time) => sum + Math.max(0, time), 0);
-  const open = isInFlight(flow) || flow.error !== undefined;
+  const open = isInFlight(flow) || shownError(flow) !== undefined;
   if (open || phases.length === 0)
     phases.push(`<i class="open" style="flex:${Math.max(rest, times.total / 20, 0.1)}"></i>`);
   return `<div style="left:${Math.min(left, 99.5)}%;width:${percent(times.total)}%">${phases.join('')}</div>`;

@@ -1,12 +1,12 @@
 import { LAY_OUT_JSON } from './layout.js';
-import { SHOW_WEBSOCKET } from './page-websocket.js';
+import { SHOW_WEBSOCKET, WORDS_OF } from './page-websocket.js';
 
 /**
  * The page's script: opens rows, filters them. Everything from the record goes in as text, never as markup. Written
  * for any browser of the last years, without template strings, since it stands in one.
  */
 export const SCRIPT = `
-'use strict';${LAY_OUT_JSON}(function () {
+'use strict';${LAY_OUT_JSON}${WORDS_OF}(function () {
   var data = JSON.parse(document.getElementById('data').textContent);
   var rows = Array.from(document.querySelectorAll('tr.flow'));
   var filter = document.getElementById('filter');
@@ -16,6 +16,13 @@ export const SCRIPT = `
     var url = row.querySelector('.url [title]').title;
     return (row.textContent + ' ' + url).toLowerCase();
   });
+  // Those of messages and events are put together when somebody first looks for something.
+  var withMessages = false;
+  function addMessages() {
+    if (withMessages) return;
+    withMessages = true;
+    rows.forEach(function (row, i) { texts[i] += ' ' + wordsOf(data.flows[row.dataset.i]); });
+  }
 
   function el(tag, className, children) {
     var node = document.createElement(tag);
@@ -124,6 +131,7 @@ ${SHOW_WEBSOCKET}
 
   function apply() {
     var words = filter.value.toLowerCase().split(/\\s+/).filter(Boolean);
+    if (words.length) addMessages();
     var only = buttons.filter(function (b) { return b.getAttribute('aria-pressed') === 'true'; });
     var count = 0;
     rows.forEach(function (row, i) {

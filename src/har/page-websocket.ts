@@ -54,6 +54,18 @@ export const SHOW_WEBSOCKET = `
   }
 `;
 
+/** `wordsOf(flow)`: what is looked for in the texts of its messages or events, in lower case; nothing of binary data. */
+export const WORDS_OF = `
+function wordsOf(flow) {
+  var socket = flow.websocket || flow.events;
+  return (socket ? socket.rows : []).filter(function (row) {
+    return row.kind === 'text' || row.kind === 'close';
+  }).map(function (row) {
+    return [row.name, row.line, row.body && row.body.text].filter(Boolean).join(' ');
+  }).join('\\n').toLowerCase();
+}
+`;
+
 export const WEBSOCKET_STYLE = `
 .socket { margin-bottom: 14px; padding: 0; overflow: hidden; }
 .socket .top { display: flex; flex-wrap: wrap; gap: 4px 22px; align-items: center; padding: 10px 14px; }

@@ -5,9 +5,10 @@
 import { SluiceError, shown } from '../errors.js';
 import type { TcpFlow } from '../flow/tcp-types.js';
 import type { HttpFlow, Message } from '../flow/types.js';
+import { CLOSED_STREAM, isClosedStream, shownError } from './failure.js';
 import { type Redact, Redactor } from './redact.js';
 import { byType, tcpLines } from './tcp.js';
-import { clip, formatBytes, formatDuration, plural, printable, shorten } from './text.js';
+import { clip, formatBytes, formatDuration, plural, printable, shortenUrl } from './text.js';
 import { isInFlight, startOf, timesOf } from './times.js';
 import { endOf, socketFacts, socketTotals } from './websocket.js';
 
@@ -86,9 +87,9 @@ export function flowWords(flow: HttpFlow, options: { redact?: Redact; ended?: bo
   if (options.ended === true) facts.push(durationOf(flow));
   const outcome: string[] = [];
   if (flow.response !== undefined) outcome.push(String(flow.response.status));
-  if (flow.error !== undefined) outcome.push(errorText(flow, redactor));
+  if (shownError(flow) !== undefined) outcome.push(errorText(flow, redactor));
   if (outcome.length === 0) outcome.push('no response yet');
-  const url = shorten(printable(redactor.url(flow.request.url)), 200);
+  const url = shortenUrl(printable(redactor.url(flow.request.url)), 200);
   return {
     request: `${printable(flow.request.method)} ${url}`,
     outcome: outcome.join(', '),
@@ -129,15 +130,17 @@ function bodyFacts(flow: HttpFlow, sayRecorded: boolean): string[] {
   if (flow.preflight) facts.push('CORS preflight');
   const events = flow.response?.events;
   if (events !== undefined) facts.push(plural(events.length, 'event'));
+  if (isClosedStream(flow)) facts.push(CLOSED_STREAM);
   if (flow.response !== undefined && isInFlight(flow)) facts.push('not complete');
   return facts;
 }
 
 function cells(flow: HttpFlow, redactor: Redactor): string[] {
-  const { request, response, error } = flow;
+  const { request, response } = flow;
+  const error = shownError(flow);
   return [
     printable(request.method),
-    shorten(printable(redactor.url(request.url)), URL_WIDTH),
+    shortenUrl(printable(redactor.url(request.url)), URL_WIDTH),
     error?.code ?? (response === undefined ? 'pending' : String(response.status)),
     formatBytes(bytesUp(flow)),
     formatBytes(bytesDown(flow)),
@@ -148,11 +151,12 @@ function cells(flow: HttpFlow, redactor: Redactor): string[] {
 }
 
 function note(flow: HttpFlow, redactor: Redactor): string {
-  if (flow.error !== undefined) {
+  const error = shownError(flow);
+  if (error !== undefined) {
     const seen = flow.response === undefined ? '' : `after a ${flow.response.status}: `;
-    return clip(seen + printable(redactor.sentence(flow, flow.error.message)), NOTE_WIDTH);
+    return clip(seen + printable(redactor.sentence(flow, error.message)), NOTE_WIDTH);
   }
-  const notes: string[] = [];
+  const notes = isClosedStream(flow) ? [CLOSED_STREAM] : [];
   const end = flow.websocket === undefined ? 'open' : endOf(flow, flow.websocket, redactor);
   // The column before says `open` already.
   if (end !== 'open') notes.push(end);
@@ -201,7 +205,7 @@ function table(rows: string[][]): string[] {
 }
 
 function leftOut(flows: HttpFlow[]): string {
-  const failed = flows.filter((flow) => flow.error !== undefined).length;
+  const failed = flows.filter((flow) => shownError(flow) !== undefined).length;
   const which = failed === 0 ? '' : ` (${failed} of them failed)`;
   return `… ${flows.length} more ${flows.length === 1 ? 'flow' : 'flows'} left out${which}`;
 }
@@ -213,7 +217,7 @@ function byWorth(flows: readonly HttpFlow[], a: number, b: number): number {
 
 function rank(flow: HttpFlow | undefined): number {
   if (flow === undefined) return 9;
-  if (flow.error !== undefined) return isFavicon(flow) ? 1 : 0;
+  if (shownError(flow) !== undefined) return isFavicon(flow) ? 1 : 0;
   if (isFavicon(flow)) return 5;
   if ((flow.response?.status ?? 0) >= 400) return 2;
   return flow.preflight ? 4 : 3;

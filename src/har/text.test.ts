@@ -1,6 +1,6 @@
 import { describe, it } from 'node:test';
 import { expect } from 'expect';
-import { formatBytes, formatDuration, hexDump, plural, printable, shorten } from './text.js';
+import { formatBytes, formatDuration, hexDump, plural, printable, shorten, shortenUrl } from './text.js';
 
 describe('texts for people', () => {
   it('formats bytes', () => {
@@ -38,6 +38,25 @@ describe('texts for people', () => {
     expect(shorten('abcdefghijk', 10)).toBe('abcde…hijk');
     expect(shorten('abc', 1)).toBe('…');
     expect(printable('a\tb\r\n\u2028')).toBe('a\\x09b\\x0d\\x0a\\u2028');
+  });
+
+  it('shortens a URL where it says least', () => {
+    const path = 'https://files.test/reports/2026/summary.pdf';
+    expect(shortenUrl(`${path}?v=1`, 64)).toBe(`${path}?v=1`);
+    const signed = `${path}?signature=${'0123456789abcdef'.repeat(20)}&id=42`;
+    expect(shortenUrl(signed, 64)).toBe(`${path}?signature…cdef&id=42`);
+    // Too little of the query would be left to mean anything.
+    expect(shortenUrl(signed, 50)).toBe(`${path}?…`);
+    expect(shortenUrl(signed, 40)).toBe('https://files.test/…s/2026/summary.pdf?…');
+    expect(shortenUrl(`https://app.test/${'x'.repeat(100)}/end?page=2`, 30)).toBe(
+      'https://app.tes…xxx/end?page=2',
+    );
+    expect(shortenUrl(`${path}#${'x'.repeat(50)}`, 46)).toBe(`${path}#…`);
+    expect(shortenUrl(`https://app.test/${'x'.repeat(100)}/end`, 30)).toBe('https://app.tes…xxxxxxxxxx/end');
+    for (const url of [signed, path, '?', 'a?b']) {
+      for (let width = 1; width < 60; width++)
+        expect(shortenUrl(url, width).length).toBeLessThanOrEqual(width);
+    }
   });
 
   it('counts and dumps', () => {

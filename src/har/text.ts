@@ -30,6 +30,19 @@ export function shorten(text: string, width: number): string {
   return `${text.slice(0, width - 1 - tail)}…${tail === 0 ? '' : text.slice(-tail)}`;
 }
 
+/** Less of a query, in characters, says nothing. */
+const LEAST_QUERY = 12;
+
+/** A URL, `width` characters at most: the middle of its query is left out rather than anything of its path. */
+export function shortenUrl(url: string, width: number): string {
+  const path = url.replace(/[?#].*/s, '');
+  const query = url.slice(path.length);
+  if (url.length <= width || query.length <= LEAST_QUERY || width < LEAST_QUERY) return shorten(url, width);
+  const room = width - path.length;
+  if (room >= LEAST_QUERY) return path + shorten(query, room);
+  return `${shorten(path, width - 2)}${query.charAt(0)}…`;
+}
+
 /** `text` in one line: what would move the cursor, or reverse the reading direction, is written as an escape. */
 export function printable(text: string): string {
   return text.replace(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (char) => {

@@ -8,6 +8,7 @@ import { mediaTypeOf } from '../flow/message-facts.js';
 import type { HttpFlow, Message, Side } from '../flow/types.js';
 import { contentOf } from './content.js';
 import { eventsView } from './event-view.js';
+import { CLOSED_STREAM, isClosedStream, shownError } from './failure.js';
 import type { Redactor } from './redact.js';
 import { count, exactBytes, formatBytes, formatDuration, hexDump } from './text.js';
 import { timesOf } from './times.js';
@@ -20,7 +21,8 @@ export type Verdict =
   | 'incomplete'
   | 'same size'
   | 'made by the proxy'
-  | 'not forwarded';
+  | 'not forwarded'
+  | typeof CLOSED_STREAM;
 
 export type Pair = [name: string, value: string];
 
@@ -76,7 +78,8 @@ const RUNS = 12;
 
 /** @param socketRows how many rows of a WebSocket's messages, or of events, are shown */
 export function viewOf(flow: HttpFlow, redactor: Redactor, socketRows = 400): FlowView {
-  const { request, response, error } = flow;
+  const { request, response } = flow;
+  const error = shownError(flow);
   const view: FlowView = {
     facts: factsOf(flow),
     warnings: flow.warnings.map((text) => redactor.sentence(flow, text)),
@@ -112,7 +115,8 @@ export function verdictOf(flow: HttpFlow, message: Message): Verdict | undefined
   if (received.bytes === 0 && sent.bytes === 0)
     return message.bodyStatus === 'streamed' && !message.complete ? 'incomplete' : undefined;
   if (flow.server === undefined) return message === flow.response ? 'made by the proxy' : 'not forwarded';
-  if (!message.complete) return 'incomplete';
+  if (!message.complete)
+    return message === flow.response && isClosedStream(flow) ? CLOSED_STREAM : 'incomplete';
   if (received.bytes !== sent.bytes) return 'altered';
   if (received.sha256 === undefined || sent.sha256 === undefined) return 'same size';
   return received.sha256 === sent.sha256 ? 'intact' : 'altered';

@@ -3,7 +3,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { ProxyOptions } from '../options.js';
+import type { ProxyOptions } from '../options/types.js';
 import type { RecordingProxy } from '../proxy.js';
 import { withProxy } from '../testing/with-proxy.js';
 import { toHar } from './har.js';

@@ -3,6 +3,7 @@ import { expect } from 'expect';
 import { rowsPerSocket } from './budget.js';
 import { toHtml } from './html.js';
 import { SCRIPT } from './page-script.js';
+import { WORDS_OF } from './page-websocket.js';
 import { Redactor } from './redact.js';
 import { EPOCH, type FlowSpec, makeFlow, type SocketMessageSpec, type SocketSpec } from './testing/flows.js';
 import { type FlowView, viewOf } from './view.js';
@@ -173,8 +174,32 @@ describe('a WebSocket in the page', () => {
     expect(found.response?.transfer).toBeUndefined();
   });
 
+  it('is found by the words of its messages and events', () => {
+    const wordsOf = new Function(`${WORDS_OF}; return wordsOf;`)() as (view: FlowView) => string;
+    const long = `${'x'.repeat(200)} Needle`;
+    const socket = makeFlow({
+      websocket: {
+        messages: [
+          { data: 'Hello  there' },
+          { data: JSON.stringify({ type: 'subscribe', long }) },
+          { data: Buffer.from([0xab, 0xcd]) },
+        ],
+        pings: [{ at: EPOCH + 30, data: 'beat' }],
+        close: { code: 4001, reason: 'Enough', by: 'client' },
+      },
+    });
+    const words = wordsOf(viewOf(socket, new Redactor()));
+    for (const word of ['hello  there', '"subscribe"', 'needle', '4001 enough'])
+      expect(words).toContain(word);
+    expect(words).not.toMatch(/ab cd|abcd|62 65 61 74/);
+    const events = makeFlow({ response: { events: [{ data: 'Price 12', event: 'Tick', id: 'No7' }] } });
+    expect(wordsOf(viewOf(events, new Redactor()))).toMatch(/tick.*price 12/s);
+    expect(wordsOf(viewOf(makeFlow(), new Redactor()))).toBe('');
+  });
+
   it('is shown by a script that parses', () => {
     expect(() => new Function(SCRIPT)).not.toThrow();
+    expect(SCRIPT).toContain('wordsOf(data.flows[');
     expect(SCRIPT).toContain('nodes.push(frames(view.websocket || view.events));');
   });
 });

@@ -64,6 +64,11 @@ abstract class Parser<H extends { framing: Framing }> {
     return this.#state === State.Between || (this.#state === State.Head && this.#held === 0);
   }
 
+  /** A body is being read that ends with the connection. */
+  get untilClose(): boolean {
+    return this.#state === State.UntilClose;
+  }
+
   /** A head has begun but is not complete. */
   get midHead(): boolean {
     return this.#state === State.Head && this.#held > 0;

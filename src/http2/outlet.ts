@@ -1,13 +1,20 @@
 import { constants, type Http2Stream, type OutgoingHttpHeaders } from 'node:http2';
 import { queueMicrotask, setImmediate } from '../clock.js';
 import type { Headers } from '../flow/headers.js';
-import { type BodyOutlet, WINDOW, type Written } from '../stream/body.js';
+import { Backlog, type BodyOutlet, type Written } from '../stream/body.js';
 import { trailerFields } from './fields.js';
+
+/**
+ * Octets of a body that may wait in its stream. There are many streams to a session, and node:http2 refuses new ones when
+ * 10 MB wait in all of them together (`maxSessionMemory`).
+ */
+const WINDOW = 64 * 1024;
 
 /** Writes a body onto a stream of HTTP/2, which does the framing. The stream was made to wait for trailers. */
 export class Http2Outlet implements BodyOutlet {
   onDrain: (() => void) | undefined;
   #trailers: OutgoingHttpHeaders = {};
+  readonly #backlog = new Backlog(WINDOW);
 
   constructor(private readonly stream: Http2Stream) {
     stream.on('drain', () => this.onDrain?.());
@@ -24,7 +31,7 @@ export class Http2Outlet implements BodyOutlet {
       queueMicrotask(() => written(new Error('the stream is closed')));
       return true;
     }
-    return this.stream.write(bytes, written) || this.stream.writableLength < WINDOW;
+    return this.#backlog.add(this.stream.write(bytes, written), this.stream.writableLength);
   }
 
   end(_lastLine: string | undefined, trailers: Headers | undefined, written: Written): void {

@@ -1,5 +1,6 @@
 import type { Http2Stream } from 'node:http2';
-import { clearTimeout, setImmediate, setTimeout } from '../clock.js';
+import { setImmediate } from '../clock.js';
+import { giveUpLater } from '../tcp/linger.js';
 
 /** Error codes by number (RFC 9113 section 7). */
 const NAMES = [
@@ -47,8 +48,6 @@ export function nameOfCode(code: number): string {
   return name === undefined ? `code ${code}` : `${name} (${code})`;
 }
 
-/** How long a peer may take for what was written before its stream is reset, in milliseconds. */
-const LINGER = 2000;
 const EMPTY = Buffer.alloc(0);
 
 /** Resets a stream once what was written has gone out, or the peer has not taken it for two seconds. */
@@ -57,8 +56,7 @@ export function resetWhenWritten(stream: Http2Stream, code: number): void {
     resetStream(stream, code);
     return;
   }
-  const timer = setTimeout(() => resetStream(stream, code), LINGER);
-  stream.once('close', () => clearTimeout(timer));
+  giveUpLater(stream, () => resetStream(stream, code));
   stream.write(EMPTY, () => resetStream(stream, code));
 }
 

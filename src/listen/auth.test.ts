@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import { expect } from 'expect';
 import { Headers } from '../flow/headers.js';
-import { resolveOptions } from '../options.js';
+import { resolveOptions } from '../options/resolve.js';
 import { Gate } from './auth.js';
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;

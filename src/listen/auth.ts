@@ -6,7 +6,8 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { plainResponse } from '../exchange/failure.js';
 import type { Headers } from '../flow/headers.js';
 import type { ClientInfo } from '../flow/types.js';
-import type { ResolvedOptions } from '../options.js';
+import { reverseUrl } from '../options/mode.js';
+import type { ResolvedOptions } from '../options/types.js';
 import type { ListenServices } from './services.js';
 import type { FixedTarget } from './target.js';
 
@@ -26,7 +27,7 @@ export class Gate {
   /** @returns `undefined` where everybody may come in */
   static of({ proxyAuth, mode }: ResolvedOptions): Gate | undefined {
     if (proxyAuth === undefined) return undefined;
-    return new Gate(proxyAuth, mode.startsWith('reverse:') ? AS_ORIGIN : AS_PROXY);
+    return new Gate(proxyAuth, reverseUrl(mode) === undefined ? AS_PROXY : AS_ORIGIN);
   }
 
   private constructor(credentials: string, role: typeof AS_PROXY | typeof AS_ORIGIN) {

@@ -1,4 +1,4 @@
-import { clearTimeout, nextTick, setImmediate, setTimeout } from '../clock.js';
+import { nextTick, setImmediate } from '../clock.js';
 import type { ClientStream, OutgoingResponse } from '../exchange/client-stream.js';
 import type { Exchange } from '../exchange/exchange.js';
 import { plainResponse } from '../exchange/failure.js';
@@ -10,6 +10,7 @@ import { Http1Outlet, responseHead, writeWhole } from '../http1/writer.js';
 import type { ConnectionPin, Detached, WholeBody, Written } from '../origin/stream.js';
 import type { BodyOutlet } from '../stream/body.js';
 import type { Idler } from '../tcp/idle-watch.js';
+import { giveUpLater } from '../tcp/linger.js';
 import type { RelayEnd } from '../tcp/relay.js';
 import type { Transport } from '../tcp/transport.js';
 import { challengeOf } from './auth.js';
@@ -20,8 +21,6 @@ import { sniff } from './sniff.js';
 import { type FixedTarget, locate, originOf, parseAuthority } from './target.js';
 
 const EMPTY = Buffer.alloc(0);
-/** How long a client that is still sending is read after its last response, in milliseconds. */
-const LINGER = 2000;
 /** Octets of a bad head that are looked at to tell what was asked for. */
 const FIRST_LINE = 2000;
 
@@ -328,8 +327,7 @@ export class Http1Client implements ClientStream, Idler {
 
   #destroyLater(): void {
     if (this.transport.closed) return;
-    const timer = setTimeout(() => this.#drop(), LINGER);
-    this.transport.socket.once('close', () => clearTimeout(timer));
+    giveUpLater(this.transport.socket, () => this.#drop());
   }
 
   #await(): void {

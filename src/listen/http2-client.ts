@@ -1,6 +1,6 @@
 import http2, { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
-import { clearTimeout, performance, setImmediate, setTimeout } from '../clock.js';
+import { performance, setImmediate } from '../clock.js';
 import { plainResponse } from '../exchange/failure.js';
 import { ProtocolError, type RequestHead } from '../http1/head.js';
 import { Pulse, watchFailure } from '../http2/failing-session.js';
@@ -10,15 +10,13 @@ import { CLIENT_LIMITS, checkSize, RESETS, widenWindow } from '../http2/limits.j
 import { nameOfCode } from '../http2/reset.js';
 import type { Route } from '../origin/origins.js';
 import type { Idler } from '../tcp/idle-watch.js';
+import { giveUpLater } from '../tcp/linger.js';
 import { challengeOf } from './auth.js';
 import type { ClientRecord } from './client-info.js';
 import { Http2ClientStream } from './http2-stream.js';
 import { openExchange, startExchange } from './opening.js';
 import type { ListenServices } from './services.js';
 import { type FixedTarget, locate, originOf } from './target.js';
-
-/** How long a client may take to close a connection that has been closed here, in milliseconds. */
-const LINGER = 2000;
 
 /** A client's HTTP/2 connection: an exchange for each of its streams. */
 export class Http2Client implements Idler {
@@ -77,8 +75,7 @@ export class Http2Client implements Idler {
 
   expire(): void {
     this.#session.close();
-    const timer = setTimeout(() => this.socket.destroy(), LINGER);
-    this.socket.once('close', () => clearTimeout(timer));
+    giveUpLater(this.socket, () => this.socket.destroy());
   }
 
   #await(): void {

@@ -1,6 +1,6 @@
 import net from 'node:net';
 import { endpointOf } from '../flow/authority.js';
-import { reverseUrl } from '../mode.js';
+import { reverseUrl } from '../options/mode.js';
 import { Transport } from '../tcp/transport.js';
 import { ClientRecord } from './client-info.js';
 import { Http1Client } from './http1-client.js';

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { clearTimeout, setTimeout } from '../clock.js';
 import { messageOf } from '../errors.js';
 import { plainResponse } from '../exchange/failure.js';
 import { type Authority, formatAuthority } from '../flow/authority.js';
@@ -7,6 +6,7 @@ import { responseHead } from '../http1/writer.js';
 import { OriginFailure } from '../origin/failure.js';
 import type { ReadyConnection } from '../origin/ready.js';
 import type { Idler } from '../tcp/idle-watch.js';
+import { giveUpLater } from '../tcp/linger.js';
 import type { RelayEnd } from '../tcp/relay.js';
 import type { ClientRecord } from './client-info.js';
 import type { ListenServices } from './services.js';
@@ -23,9 +23,6 @@ import {
   requestAnswer,
   SocksError,
 } from './socks.js';
-
-/** How long a client may take to close a connection that has been closed here, in milliseconds. */
-const LINGER = 2000;
 
 export interface SocksSetup {
   socket: Socket;
@@ -164,8 +161,7 @@ export class SocksOpening implements Idler {
     socket.end(last);
     socket.resume();
     if (socket.destroyed) return;
-    const timer = setTimeout(() => socket.destroy(), LINGER);
-    socket.once('close', () => clearTimeout(timer));
+    giveUpLater(socket, () => socket.destroy());
   }
 
   #stop(): void {

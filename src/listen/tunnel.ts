@@ -3,7 +3,6 @@ import type { TLSSocket } from 'node:tls';
 import { clearTimeout, setImmediate, setTimeout } from '../clock.js';
 import { type FlowErrorCode, isError, messageOf } from '../errors.js';
 import { formatAuthority } from '../flow/authority.js';
-import type { Dialled } from '../origin/connect.js';
 import { OriginFailure } from '../origin/failure.js';
 import type { DialledRaw } from '../origin/origins.js';
 import { type RelayEnd, relay } from '../tcp/relay.js';
@@ -12,6 +11,7 @@ import { Transport } from '../tcp/transport.js';
 import { type ClientHello, readClientHello } from '../tls/client-hello.js';
 import type { ClientRecord } from './client-info.js';
 import { asDistrust } from './distrust.js';
+import { firstSign } from './first-sign.js';
 import { isListed } from './host-patterns.js';
 import { Http1Client } from './http1-client.js';
 import { Http2Client } from './http2-client.js';
@@ -22,6 +22,10 @@ import { type FixedTarget, serverNameOf } from './target.js';
 
 /** How long a client may be silent before the origin is given a chance to speak first, in milliseconds. */
 const SILENCE = 300;
+/** How long a client may pause in what may yet begin HTTP before it passes as it is, in milliseconds. */
+const PAUSE = 1000;
+/** How long a client may be silent still, once it is known that its origin can't be reached, in milliseconds. */
+const PATIENCE = 5000;
 /** How long a client may take from one part of its TLS hello to the next, in milliseconds. */
 const HELLO_TIMEOUT = 30_000;
 /** Octets that are read, at most, to find out what a client speaks. */
@@ -80,6 +84,7 @@ export class Tunnel {
   #listen(socket: Socket, rest: Buffer): void {
     let seen = rest;
     let origin: Socket | undefined;
+    let waiting = true;
     const decide = (): boolean => {
       const spoken = this.#recorded ? sniffTls(seen) : sniff(seen);
       if (spoken === 'unclear' && seen.length < MAX_SNIFFED) return false;
@@ -92,9 +97,15 @@ export class Tunnel {
       else this.#pass(socket, seen);
       return true;
     };
+    const passOn = () => {
+      stop();
+      origin?.destroy();
+      this.#pass(socket, seen);
+    };
     const read = (bytes: Buffer) => {
+      clearTimeout(timer);
       seen = seen.length === 0 ? bytes : Buffer.concat([seen, bytes]);
-      decide();
+      if (!decide()) timer = setTimeout(passOn, PAUSE);
     };
     const ended = () => {
       stop();
@@ -103,34 +114,39 @@ export class Tunnel {
       if (seen.length > 0 || (this.#recorded && !socket.destroyed)) this.#pass(socket, seen);
       else socket.destroy();
     };
-    const stop = () => {
-      clearTimeout(timer);
-      socket.off('data', read).off('end', ended).off('close', ended);
-      socket.pause();
-    };
-    const timer = setTimeout(() => {
-      if (seen.length > 0) return;
+    const askOrigin = () => {
       this.#dial().then(
         (dialled) => {
-          if (socket.destroyed || seen.length > 0) {
+          if (!waiting || seen.length > 0) {
             dialled.socket.destroy();
             return;
           }
           origin = dialled.socket;
           firstSign(dialled, (first) => {
-            if (seen.length > 0) return;
+            if (!waiting || seen.length > 0) return;
             stop();
             this.#join({ socket, rest: seen }, { ...dialled, rest: first });
           });
         },
         (error: unknown) => {
-          // The client has not asked for anything yet: its first request will be told. What is recorded may have none.
-          if (!this.#recorded || socket.destroyed || seen.length > 0) return;
-          stop();
-          this.#undialled({ socket, rest: seen }, error);
+          if (!waiting || seen.length > 0) return;
+          const giveUp = () => {
+            stop();
+            this.#undialled({ socket, rest: seen }, error);
+          };
+          // What may yet be HTTP is told by the answer to its first request. What is recorded may have none.
+          if (this.#recorded) giveUp();
+          else timer = setTimeout(giveUp, PATIENCE);
         },
       );
-    }, SILENCE);
+    };
+    const stop = () => {
+      waiting = false;
+      clearTimeout(timer);
+      socket.off('data', read).off('end', ended).off('close', ended);
+      socket.pause();
+    };
+    let timer = rest.length === 0 ? setTimeout(askOrigin, SILENCE) : setTimeout(passOn, PAUSE);
     if (decide()) return;
     socket.on('data', read).on('end', ended).on('close', ended);
     socket.resume();
@@ -340,25 +356,4 @@ export class Tunnel {
     const error = asDistrust(thrown);
     services.clientError(client, isError(error) ? error : new OriginFailure('INTERNAL', messageOf(error)));
   }
-}
-
-/** Calls back with the first octets from an origin, or none where it ends, or is lost, before. */
-function firstSign({ socket, buffers, rest }: Dialled, told: (bytes: Buffer) => void): void {
-  socket.on('error', () => socket.destroy());
-  if (rest !== undefined && rest.length > 0) {
-    told(rest);
-    return;
-  }
-  const heard = (bytes: Buffer) => {
-    socket.off('data', heard).off('end', ended).off('close', ended);
-    if (buffers !== undefined) buffers.onRead = undefined;
-    socket.pause();
-    told(bytes);
-  };
-  const ended = () => heard(NOTHING);
-  socket.on('end', ended).on('close', ended);
-  if (buffers === undefined) socket.on('data', heard);
-  else buffers.onRead = (bytes) => heard(Buffer.from(bytes));
-  // A chained proxy's tunnel comes paused.
-  socket.resume();
 }

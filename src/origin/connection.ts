@@ -49,6 +49,8 @@ export class OriginConnection implements OriginStream, Idler {
   #paused = false;
   /** The origin has closed its side; told when everything before it has been. */
   #ended = false;
+  /** Whether that was an orderly end, where it matters. */
+  #ending: 'asked' | 'orderly' | undefined;
   /** The connection is lost; told when everything before it has been. */
   #loss: { what: string; error: Error | undefined } | undefined;
   #interim = false;
@@ -242,7 +244,7 @@ export class OriginConnection implements OriginStream, Idler {
     this.#feed(rest);
     if (this.#paused) return;
     this.#transport.resume();
-    if (this.#ended) this.#peerEnded();
+    if (this.#ended && this.#ending !== 'asked') this.#peerEnded();
     else if (this.#loss !== undefined) this.#lost(this.#loss.what, this.#loss.error);
   }
 
@@ -284,10 +286,23 @@ export class OriginConnection implements OriginStream, Idler {
       this.cut();
       return;
     }
+    // Nothing else says that such a body is whole.
+    if (this.#parser.untilClose && this.#ending !== 'orderly') {
+      if (this.#ending === undefined) this.#confirmEnd();
+      return;
+    }
     const whole = this.#parser.finish();
     if (!whole || !this.#parser.idle)
       this.#lost('the origin closed the connection in the middle of a message');
     else this.#lost('the origin closed the connection');
+  }
+
+  #confirmEnd(): void {
+    this.#ending = 'asked';
+    this.#transport.confirmEnd(() => {
+      this.#ending = 'orderly';
+      this.#peerEnded();
+    });
   }
 
   #lost(what: string, error?: Error): void {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FlowErrorCode } from '../errors.js';
 import { openTls, TlsOrigin } from '../listen/testing/tunnels.js';
-import type { ProxyOptions } from '../options.js';
+import type { ProxyOptions } from '../options/types.js';
 import { RawOrigin, type RawPeer } from '../testing/raw-peer.js';
 import { withProxy } from '../testing/with-proxy.js';
 import { unresponsive } from './testing/unresponsive.js';

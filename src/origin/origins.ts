@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { messageOf } from '../errors.js';
 import { type Authority, defaultPort, formatAuthority } from '../flow/authority.js';
 import type { ServerInfo } from '../flow/types.js';
-import type { ResolvedOptions } from '../options.js';
+import type { ResolvedOptions } from '../options/types.js';
 import type { IdleWatch } from '../tcp/idle-watch.js';
 import { connectTcp, connectTls, type Dialled } from './connect.js';
 import { OriginConnection } from './connection.js';

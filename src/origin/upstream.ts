@@ -4,7 +4,7 @@ import { messageOf } from '../errors.js';
 import { endpointOf, formatAuthority, withoutBrackets } from '../flow/authority.js';
 import { ProtocolError, type ResponseHead } from '../http1/head.js';
 import { ResponseParser } from '../http1/parser.js';
-import type { UpstreamProxy } from '../options.js';
+import type { UpstreamProxy } from '../options/types.js';
 import { connectTcp, connectTls, type Dialled, type OnSocket } from './connect.js';
 import { OriginFailure } from './failure.js';
 import { splitPort } from './hosts.js';

@@ -38,7 +38,27 @@ export interface BodySource {
 }
 
 /** Octets of a body that wait for its receiver before more are asked for. With a few, its sender stops at every read. */
-export const WINDOW = 1024 * 1024;
+const WINDOW = 1024 * 1024;
+/** Parts that wait: one of a few octets takes up many times as much. */
+const PARTS = 1024;
+
+/** Says when so much waits for a body's receiver that its sender has to stop. */
+export class Backlog {
+  #parts = 0;
+
+  /** @param window octets that may wait */
+  constructor(private readonly window = WINDOW) {}
+
+  /**
+   * Counts a part that was written. Returns whether there is room for more; if not, 'drain' follows.
+   * @param room what `write()` of the receiver's stream returned
+   * @param octets that wait in it
+   */
+  add(room: boolean, octets: number): boolean {
+    this.#parts = room ? 0 : this.#parts + 1;
+    return room || (octets < this.window && this.#parts < PARTS);
+  }
+}
 
 /** Told when what was written has gone to the system, or why it will not. */
 export type Written = (error?: Error | null) => void;

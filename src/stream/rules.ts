@@ -5,8 +5,8 @@ import type { MessageRecord, RequestRecord } from '../flow/message.js';
 import { mediaTypeMatches, mediaTypeOf } from '../flow/message-facts.js';
 import type { ResponseRecord } from '../flow/response.js';
 import type { StreamTransform } from '../flow/types.js';
-import type { ResolvedOptions } from '../options.js';
-import { proxyCloses } from './transforms.js';
+import type { ResolvedOptions } from '../options/types.js';
+import { type RuleListener, ruleListener } from './transforms.js';
 
 /** What a rule says of each side; `undefined` says nothing. */
 export interface StreamRuleSides {
@@ -25,8 +25,15 @@ interface StreamRule {
 export class StreamRules {
   #rules: StreamRule[] = [];
 
-  /** @throws SluiceError BAD_MATCH */
-  add(match: StreamMatch, rule: boolean | StreamRuleSides, baseURL: string | undefined): () => void {
+  /**
+   * @param context what relative URL globs are resolved against, and how long the proxy's waits wait, in milliseconds
+   * @throws SluiceError BAD_MATCH
+   */
+  add(
+    match: StreamMatch,
+    rule: boolean | StreamRuleSides,
+    { baseURL, waitTimeout }: { baseURL: string | undefined; waitTimeout: number },
+  ): () => void {
     const sides = readSides(rule);
     const tests = {
       request: compileStreamMatch(match, 'request', { baseURL }),
@@ -46,6 +53,7 @@ export class StreamRules {
       },
     };
     this.#rules.push(entry);
+    for (const listener of listenersOf(sides)) listener.added?.(waitTimeout);
     return () => {
       this.#rules = this.#rules.filter((other) => other !== entry);
     };
@@ -54,9 +62,7 @@ export class StreamRules {
   /** No message comes any more. */
   close(why: string): void {
     for (const { sides } of this.#rules) {
-      for (const side of [sides.request, sides.response]) {
-        if (typeof side === 'function') proxyCloses(side, why);
-      }
+      for (const listener of listenersOf(sides)) listener.closed?.(why);
     }
   }
 
@@ -66,6 +72,12 @@ export class StreamRules {
     for (const rule of this.#rules) decision = rule.decide(side, flow) ?? decision;
     return decision;
   }
+}
+
+function listenersOf({ request, response }: StreamRuleSides): RuleListener[] {
+  return [request, response].flatMap((side) =>
+    typeof side === 'function' ? (ruleListener(side) ?? []) : [],
+  );
 }
 
 function readSides(rule: boolean | StreamRuleSides): StreamRuleSides {

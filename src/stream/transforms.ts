@@ -3,11 +3,19 @@ import { contentDecoders, contentEncoders } from '../flow/content.js';
 import type { StreamTransform } from '../flow/types.js';
 
 const KEEPS_LENGTH = Symbol.for('sluice.keepsLength');
-const PROXY_CLOSES = Symbol.for('sluice.proxyCloses');
+const IN_RULE = Symbol.for('sluice.inRule');
+
+/** What a transform may be told of the proxy that it is in a rule of. */
+export interface RuleListener {
+  /** It is in a rule from now on. @param waitTimeout of the proxy's waits, in milliseconds */
+  added?(waitTimeout: number): void;
+  /** The proxy is closed: no message comes any more. */
+  closed?(why: string): void;
+}
 
 interface Marked {
   [KEEPS_LENGTH]?: boolean;
-  [PROXY_CLOSES]?(why: string): void;
+  [IN_RULE]?: RuleListener;
 }
 
 /**
@@ -28,19 +36,20 @@ export function isLengthKept(transform: StreamTransform & Marked): boolean {
   return transform[KEEPS_LENGTH] === true;
 }
 
-/** Has a transform told when the proxy that it is in a rule of is closed: no message comes any more. */
-export function whenProxyCloses(transform: StreamTransform & Marked, tell: (why: string) => void): void {
-  transform[PROXY_CLOSES] = tell;
+/** Has `listener` told what becomes of a transform that is in a rule. */
+export function whenInRule(transform: StreamTransform & Marked, listener: RuleListener): void {
+  transform[IN_RULE] = listener;
 }
 
-/** The proxy is closed. */
-export function proxyCloses(transform: StreamTransform & Marked, why: string): void {
-  transform[PROXY_CLOSES]?.(why);
+/** What wants to be told of a transform's rule. */
+export function ruleListener(transform: StreamTransform & Marked): RuleListener | undefined {
+  return transform[IN_RULE];
 }
 
 /** Tells `inner` what `outer` is told. */
 function alsoTold(outer: StreamTransform, inner: StreamTransform): StreamTransform {
-  whenProxyCloses(outer, (why) => proxyCloses(inner, why));
+  const listener = ruleListener(inner);
+  if (listener !== undefined) whenInRule(outer, listener);
   return outer;
 }
 

@@ -60,6 +60,7 @@ export class TcpLane {
     }
     flow.keep(this.from, bytes, borrowed, services.options.maxStoredMessageSize);
     this.#write(bytes, lend?.() ?? NOOP);
+    flow.progressed();
   }
 
   /** Shows a message to the hooks, and sends what they make of it. */
@@ -73,6 +74,7 @@ export class TcpLane {
       (late) => {
         this.#write(message.data, NOOP);
         session.flow.settle(message, session.services.options.maxStoredMessageSize);
+        session.flow.progressed();
         if (late) this.go();
         else this.#held = false;
       },

@@ -3,6 +3,11 @@ const SMALL = 64 * 1024;
 const LARGE = 1024 * 1024;
 /** Free buffers of either size that are kept for all connections together. */
 const KEPT = 16;
+/**
+ * Octets of buffers that a connection lends at a time. Reads beyond that are copied: those that wait for a slow receiver
+ * may be small, and would hold a large buffer each.
+ */
+const LENT = 4 * 1024 * 1024;
 
 const freeSmall: Buffer[] = [];
 const freeLarge: Buffer[] = [];
@@ -26,6 +31,8 @@ export class ReadBuffers {
   onRead: ((bytes: Buffer) => void) | undefined;
   #current: Lease | undefined;
   #size = SMALL;
+  /** Octets of the buffers that are lent. */
+  #lent = 0;
 
   /** The `onread` option of `net.connect`. */
   readonly onread = {
@@ -38,7 +45,14 @@ export class ReadBuffers {
       const lease = this.#current;
       if (lease === undefined) return true;
       if (octets === buffer.length) this.#size = LARGE;
-      this.onRead?.(lease.buffer.subarray(0, octets));
+      const bytes = lease.buffer.subarray(0, octets);
+      if (this.#lent < LENT) {
+        this.onRead?.(bytes);
+      } else {
+        // Of a copy there is nothing to lend.
+        this.#current = undefined;
+        this.onRead?.(Buffer.from(bytes));
+      }
       lease.busy = false;
       giveBack(lease);
       return true;
@@ -48,9 +62,11 @@ export class ReadBuffers {
   lend(): () => void {
     const lease = this.#current;
     if (lease === undefined) return () => undefined;
+    if (lease.lent === 0) this.#lent += lease.buffer.length;
     lease.lent++;
     return () => {
       lease.lent--;
+      if (lease.lent === 0) this.#lent -= lease.buffer.length;
       giveBack(lease);
     };
   }

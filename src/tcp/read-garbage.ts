@@ -29,12 +29,25 @@ export function countRead(size: number): void {
 
 /** V8's own collection, which Node shows to those only who ask for it with a flag. */
 function exposed(): Collect | undefined {
-  const known: unknown = Reflect.get(globalThis, 'gc');
-  if (isCollect(known)) return known;
-  v8.setFlagsFromString('--expose-gc');
+  try {
+    // What is called so here may be a function of the program's.
+    const known = inNewContext();
+    if (known !== undefined) return known;
+    v8.setFlagsFromString('--expose-gc');
+    try {
+      return inNewContext();
+    } finally {
+      // Nothing else in this process sees it.
+      v8.setFlagsFromString('--no-expose-gc');
+    }
+  } catch {
+    // It only saves time.
+    return undefined;
+  }
+}
+
+function inNewContext(): Collect | undefined {
   const found: unknown = vm.runInNewContext(`typeof gc === 'function' ? gc : undefined`);
-  // Nothing else in this process sees it.
-  v8.setFlagsFromString('--no-expose-gc');
   return isCollect(found) ? found : undefined;
 }
 

@@ -8,6 +8,8 @@ export interface TcpServices {
   readonly options: { readonly maxStoredMessageSize: number };
   /** Those that are open, to be ended with the proxy. */
   readonly sessions: Set<TcpSession>;
+  /** The proxy has been closed. */
+  readonly closed: boolean;
   /** Makes the record of a connection, and puts it on the list. */
   open(client: ClientInfo, kill: () => void): TcpFlowRecord;
   /** Runs a hook's handlers in order. Returns a promise only if one of them did. */

@@ -32,6 +32,8 @@ export class TcpSession {
   ) {
     this.flow = services.open(info, () => this.fail('KILLED', 'flow.kill() was called'));
     services.sessions.add(this);
+    // Its connection was cut for that: it is not the client that went away.
+    if (services.closed) this.close();
     this.#watch('client', client);
   }
 
@@ -43,6 +45,7 @@ export class TcpSession {
   begin(server: TcpEnd, info: ServerInfo): void {
     const { client } = this;
     this.flow.server = info;
+    this.flow.progressed();
     this.#server = server;
     this.#watch('server', server);
     if (this.#over) lose(server);
@@ -64,6 +67,11 @@ export class TcpSession {
     this.#finish();
     lose(this.client);
     if (this.#server !== undefined) lose(this.#server);
+  }
+
+  /** The proxy is closed. */
+  close(): void {
+    this.fail('PROXY_CLOSED', 'the proxy was closed');
   }
 
   /** A direction has come to its end. */

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
-import { clearTimeout, queueMicrotask, setTimeout } from '../clock.js';
-import { WINDOW, type Written } from '../stream/body.js';
+import { queueMicrotask } from '../clock.js';
+import { Backlog, type Written } from '../stream/body.js';
 import { LastWords } from './last-words.js';
+import { giveUpLater } from './linger.js';
 import type { ReadBuffers } from './read-buffers.js';
 import { countRead } from './read-garbage.js';
 import { corkForThisTurn, WriteBatch } from './write-batch.js';
@@ -19,8 +20,6 @@ export interface TransportEvents {
 }
 
 const NOOP = () => undefined;
-/** How long a peer may take for what was written before its connection is reset, in milliseconds. */
-const LINGER = 2000;
 
 /**
  * A connection, plain or TLS, with the few operations that codecs need. It keeps hold of the raw socket below TLS,
@@ -35,6 +34,7 @@ export class Transport {
   #closed = false;
   #lastWords: LastWords | undefined;
   readonly #batch: WriteBatch;
+  readonly #backlog = new Backlog();
   /** What comes is of no interest any more, and must not end it otherwise. */
   #resetting = false;
 
@@ -95,7 +95,7 @@ export class Transport {
     const last = this.#batch.add(part.length, more);
     const room = this.write(part, written);
     if (last) this.#batch.leave();
-    return room || this.socket.writableLength < WINDOW;
+    return this.#backlog.add(room, this.socket.writableLength);
   }
 
   cork(): void {
@@ -135,6 +135,7 @@ export class Transport {
 
   /** Closes with RST, so that the peer can't take it for the end of a message. */
   reset(): void {
+    this.#batch.leave();
     // resetAndDestroy throws on a TLS socket; the raw one below it works.
     if (!this.#raw.destroyed) this.#raw.resetAndDestroy();
     this.socket.destroy();
@@ -144,14 +145,33 @@ export class Transport {
   resetWhenWritten(): void {
     if (this.closed) return;
     this.#resetting = true;
-    const timer = setTimeout(() => this.reset(), LINGER);
-    this.socket.once('close', () => clearTimeout(timer));
+    giveUpLater(this.socket, () => this.reset());
     this.write('', () => this.reset());
+  }
+
+  /**
+   * Calls back if the peer has closed its side in an orderly way; otherwise 'close' follows, with an error. Where a reset
+   * comes with the last octets libuv tells of an end of file, and only the next system call of the reset.
+   */
+  confirmEnd(orderly: () => void): void {
+    const { socket } = this;
+    const raw = this.#raw;
+    if (this.closed || raw.destroyed || socket.writableEnded || socket.writableLength > 0) {
+      orderly();
+      return;
+    }
+    const told: Written = (error) => {
+      if (!error) orderly();
+    };
+    // TLS keeps the error of an empty write to itself.
+    if (raw === socket) this.write('', told);
+    else raw.write('', told);
   }
 
   /** Gives the connection up: nothing is told any more. */
   detach(): { socket: Socket; buffers?: ReadBuffers } {
     this.#events = undefined;
+    this.#batch.leave();
     this.socket.pause();
     this.socket.off('data', this.#onFreshData);
     this.socket.off('end', this.#onEnd);

@@ -70,6 +70,18 @@ describe('parts of a body', () => {
     expect(String(await whole)).toBe('aaaaaaaaaabbbbbbbbbbcccccccccc');
   });
 
+  it('leave with what frames them', async () => {
+    const { transport, peer } = await connected();
+    const whole = received(peer);
+    transport.writePart('3\r\n', undefined, true);
+    transport.writePart(part('a', 3), NOOP, true);
+    transport.writePart('\r\n', undefined, true);
+    expect(transport.socket.writableLength).toBe(8);
+    await new Promise((resolve) => setImmediate(resolve));
+    transport.end();
+    expect(String(await whole)).toBe('3\r\naaa\r\n');
+  });
+
   it('leave when there are enough of them, and again at the end of the turn', async () => {
     const { transport, peer } = await connected();
     const whole = received(peer);
@@ -89,6 +101,30 @@ describe('parts of a body', () => {
     transport.writePart(part('a'), NOOP);
     transport.destroy();
     expect(await whole).toEqual(part('a'));
+  });
+
+  it('that were taken have left when the connection is reset, or given up', async () => {
+    for (const leave of ['reset', 'detach'] as const) {
+      const { transport, peer } = await connected();
+      peer.on('error', NOOP).resume();
+      transport.writePart(part('a'), NOOP);
+      transport[leave]();
+      expect(transport.socket.writableLength).toBe(0);
+      transport.socket.destroy();
+    }
+  });
+
+  it('are too many when a thousand wait, however small', async () => {
+    const { transport, peer } = await connected();
+    peer.resume();
+    const { writableHighWaterMark } = transport.socket;
+    let parts = 0;
+    while (transport.writePart(part('a', 1), NOOP, true)) parts++;
+    expect(parts).toBeLessThan(writableHighWaterMark + 1024);
+    // All of them leave, and then there is room again.
+    await once(transport.socket, 'drain');
+    expect(transport.writePart(part('a', 1), NOOP, true)).toBe(true);
+    transport.destroy();
   });
 
   it('are too many when a MiB waits for the peer', async () => {

@@ -4,7 +4,7 @@
  */
 import * as grpc from '@grpc/grpc-js';
 import type { HttpFlow } from '../flow/types.js';
-import type { ProxyOptions } from '../options.js';
+import type { ProxyOptions } from '../options/types.js';
 import type { RecordingProxy } from '../proxy.js';
 import { testProxy } from '../testing/test-proxy.js';
 import { loadCa } from '../tls/ca.js';

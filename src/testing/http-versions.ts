@@ -14,7 +14,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { openTunnel } from '../listen/testing/tunnels.js';
-import type { ProxyOptions } from '../options.js';
+import type { ProxyOptions } from '../options/types.js';
 import { loadCa } from '../tls/ca.js';
 import { caPem } from '../tls/testing/pems.js';
 import { openHttp2 } from './http2.js';

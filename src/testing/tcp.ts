@@ -5,7 +5,7 @@
 import type tls from 'node:tls';
 import type { TcpFlow, TcpMessage } from '../flow/tcp-types.js';
 import { openTunnel, TlsOrigin } from '../listen/testing/tunnels.js';
-import type { ProxyOptions } from '../options.js';
+import type { ProxyOptions } from '../options/types.js';
 import type { RawPeer } from './raw-peer.js';
 import { type Stage, withProxy } from './with-proxy.js';
 

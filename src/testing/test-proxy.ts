@@ -4,7 +4,7 @@ import { outcomeOf } from '../../fixtures/runner/outcome.js';
 import type { RunnerGlobals } from '../../fixtures/runner/setup.js';
 import { siteOf } from '../../fixtures/runner/site.js';
 import { TestProxy } from '../../fixtures/runner/test-proxy.js';
-import type { ProxyOptions } from '../options.js';
+import type { ProxyOptions } from '../options/types.js';
 import type { ProxyContext, RecordingProxy } from '../proxy.js';
 
 /** Milliseconds. What a test waits for in vain should fail it, but not because the machine is busy. */

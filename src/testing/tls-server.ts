@@ -5,7 +5,7 @@ import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import tls from 'node:tls';
 import { openTunnel } from '../listen/testing/tunnels.js';
-import type { ProxyOptions } from '../options.js';
+import type { ProxyOptions } from '../options/types.js';
 import { loadCa } from '../tls/ca.js';
 import { caPem } from '../tls/testing/pems.js';
 import { type Stage, withProxy } from './with-proxy.js';

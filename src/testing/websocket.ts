@@ -9,7 +9,7 @@ import { expect } from 'expect';
 import { type ClientOptions, type ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import type { WebSocketMessage } from '../flow/payload-types.js';
 import type { HttpFlow, WebSocketFlow } from '../flow/types.js';
-import type { ProxyOptions } from '../options.js';
+import type { ProxyOptions } from '../options/types.js';
 import type { RawPeer } from './raw-peer.js';
 import { type Stage, withProxy } from './with-proxy.js';
 

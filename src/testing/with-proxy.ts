@@ -1,5 +1,5 @@
 import type { HttpFlow } from '../flow/types.js';
-import type { ProxyOptions } from '../options.js';
+import type { ProxyOptions } from '../options/types.js';
 import type { RecordingProxy } from '../proxy.js';
 import { RawOrigin, type RawPeer, rawClient } from './raw-peer.js';
 import { testProxy } from './test-proxy.js';

@@ -1,10 +1,8 @@
 import { clearTimeout, setTimeout } from '../clock.js';
 import type { WebSocketPeer } from '../flow/payload-types.js';
+import { LINGER } from '../tcp/linger.js';
 import type { Transport } from '../tcp/transport.js';
 import type { Lane } from './lane.js';
-
-/** An end that is to close is given so long, after the last octet that passed, in milliseconds. */
-const LINGER = 2000;
 
 export function otherPeer(peer: WebSocketPeer): WebSocketPeer {
   return peer === 'client' ? 'server' : 'client';

@@ -2,7 +2,7 @@ import type { FlowRecord } from '../flow/flow.js';
 import type { WebSocketMessage } from '../flow/payload-types.js';
 import type { AnsweredFlow } from '../flow/types.js';
 import type { WebSocketWaiter } from '../flow/websocket.js';
-import type { ResolvedOptions } from '../options.js';
+import type { ResolvedOptions } from '../options/types.js';
 import type { WebSocketSession } from './session.js';
 
 /** Something that goes on in a WebSocket's flow. */

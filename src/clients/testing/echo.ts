@@ -7,7 +7,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { ProxyOptions } from '../../options.js';
+import type { ProxyOptions } from '../../options/types.js';
 import type { ProxyContext, RecordingProxy } from '../../proxy.js';
 import { testProxy } from '../../testing/test-proxy.js';
 import { loadCa } from '../../tls/ca.js';

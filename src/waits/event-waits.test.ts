@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { chunk, LAST_CHUNK } from './testing/bytes.js';
-import { dataOf, type Opened, openStream } from './testing/event-stream.js';
-import { withProxy } from './testing/with-proxy.js';
+import { chunk, LAST_CHUNK } from '../testing/bytes.js';
+import { dataOf, type Opened, openStream } from '../testing/event-stream.js';
+import { withProxy } from '../testing/with-proxy.js';
 
 const event = (data: string, type = 'message') => chunk(`event: ${type}\ndata: ${data}\n\n`);
 
@@ -55,7 +55,7 @@ describe('waitForEvent()', () => {
       expect(error?.message).toBe(
         'waitForEvent(/x/ of type "price"): no such event within 1 ms\n\nEvents:\n  - greeting: \'hello\'',
       );
-      expect(error?.stack?.match(/^ +at .*$/m)?.[0]).toContain('proxy.event-waits.test.ts');
+      expect(error?.stack?.match(/^ +at .*$/m)?.[0]).toContain('event-waits.test.ts');
     }));
 
   it('ends with the stream, and with a flow that fails', () =>
@@ -160,6 +160,6 @@ describe('an open event stream', () => {
         () => new Error('it was idle'),
         (error: Error) => error,
       );
-      expect(stack.match(/^ +at .*$/m)?.[0]).toContain('proxy.event-waits.test.ts');
+      expect(stack.match(/^ +at .*$/m)?.[0]).toContain('event-waits.test.ts');
     }));
 });

@@ -2,7 +2,7 @@
  * What clients speak to the port: the options `mode` and `proxyAuth`.
  * @module
  */
-import { SluiceError, shown } from './errors.js';
+import { SluiceError, shown } from '../errors.js';
 
 /** `regular`: HTTP as to a proxy. `socks5`: SOCKS (RFC 1928). `reverse:URL`: HTTP as to the server at the URL. */
 export type ProxyMode = 'regular' | 'socks5' | `reverse:${string}`;

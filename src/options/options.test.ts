@@ -1,9 +1,10 @@
 import net from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { type ProxyOptions, resolveOptions } from './options.js';
-import { startProxy } from './proxy.js';
-import { parseSize } from './size.js';
-import { caPem } from './tls/testing/pems.js';
+import { startProxy } from '../proxy.js';
+import { parseSize } from '../size.js';
+import { caPem } from '../tls/testing/pems.js';
+import { resolveOptions } from './resolve.js';
+import type { ProxyOptions } from './types.js';
 
 /** Values that are refused, by option. */
 const REFUSED: { [K in keyof ProxyOptions]-?: unknown[] } = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type Stage, withProxy } from './testing/with-proxy.js';
+import { type Stage, withProxy } from '../testing/with-proxy.js';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
@@ -89,7 +89,7 @@ describe('waits', () => {
       expect(why).toContain('status was 200, expected 201');
       expect(why).toContain('path was "/api/orders", expected "/api/order"');
       // The stack is that of the test.
-      expect((error as Error).stack).toContain('proxy.waits.test.ts');
+      expect((error as Error).stack).toContain('flow-waits.test.ts');
     }));
 
   it('a timeout without any flow asks whether the proxy is used at all', () =>

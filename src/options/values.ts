@@ -4,8 +4,8 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { types } from 'node:util';
-import { isError, messageOf, SluiceError, shown } from './errors.js';
-import { nearest } from './nearest.js';
+import { isError, messageOf, SluiceError, shown } from '../errors.js';
+import { nearest } from '../nearest.js';
 
 export const isObject = (v: unknown): v is Record<string, unknown> =>
   typeof v === 'object' && v !== null && !Array.isArray(v);

@@ -2,18 +2,18 @@
  * The waits that a proxy offers: for flows, for messages of WebSockets, for server-sent events, for quiet.
  * @module
  */
-import { performance, setTimeout } from './clock.js';
-import { SluiceError } from './errors.js';
-import { describeClosing, listMessages } from './flow/describe-message.js';
-import type { EventSearch } from './flow/events.js';
-import type { FlowRecord } from './flow/flow.js';
-import { FlowList } from './flow/flow-list.js';
-import { compileFlowMatch, type FlowMatch } from './flow/match.js';
-import type { EventWait, MessageWait, ServerSentEvent, WebSocketMessage } from './flow/payload-types.js';
-import type { HttpFlow } from './flow/types.js';
-import { isHeld, type MessageGoal } from './flow/websocket-match.js';
+import { performance, setTimeout } from '../clock.js';
+import { SluiceError, withStackOf } from '../errors.js';
+import { describeClosing, listMessages } from '../flow/describe-message.js';
+import type { EventSearch } from '../flow/events.js';
+import type { FlowRecord } from '../flow/flow.js';
+import { FlowList } from '../flow/flow-list.js';
+import { compileFlowMatch, type FlowMatch } from '../flow/match.js';
+import type { EventWait, MessageWait, ServerSentEvent, WebSocketMessage } from '../flow/payload-types.js';
+import type { HttpFlow } from '../flow/types.js';
+import { isHeld, type MessageGoal } from '../flow/websocket-match.js';
 import { failureOf, nearestMisses } from './seen.js';
-import { type Wait, type WaitGoal, type Waits, withStackOf } from './waits.js';
+import type { Wait, WaitGoal, Waits } from './waits.js';
 
 /** What these waits look at. */
 export interface Scene {

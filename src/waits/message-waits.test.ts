@@ -8,8 +8,8 @@ import {
   TEXT,
   UPGRADE,
   whenOver,
-} from './testing/websocket.js';
-import { type Stage, withProxy } from './testing/with-proxy.js';
+} from '../testing/websocket.js';
+import { type Stage, withProxy } from '../testing/with-proxy.js';
 
 /** Both ends say both, one after another. */
 async function talk(stage: Stage, { client, upstream, flow }: Opened, ...texts: string[]): Promise<void> {
@@ -133,7 +133,7 @@ describe('waitForMessage()', () => {
           (thrown: Error) => thrown,
         );
         const [first] = error?.stack?.match(/^ +at .*$/m) ?? [];
-        expect(first).toContain('proxy.websocket-waits.test.ts');
+        expect(first).toContain('message-waits.test.ts');
       }
     }));
 

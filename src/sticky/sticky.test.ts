@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { openTls, TlsOrigin } from './listen/testing/tunnels.js';
-import { problemOf, type Stage, withProxy } from './testing/with-proxy.js';
+import { openTls, TlsOrigin } from '../listen/testing/tunnels.js';
+import { problemOf, type Stage, withProxy } from '../testing/with-proxy.js';
 
 /** Sends a request of its own connection; gives the head that the origin saw. */
 async function ask(stage: Stage, path: string, fields = '', answer = ''): Promise<string> {

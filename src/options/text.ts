@@ -5,7 +5,7 @@
  * @module
  */
 import { readFileSync } from 'node:fs';
-import { messageOf, SluiceError } from './errors.js';
+import { messageOf, SluiceError } from '../errors.js';
 
 /** How one option is written as text. */
 export interface TextForm {

@@ -1,9 +1,9 @@
-import { clearTimeout, setTimeout } from './clock.js';
-import { isError, isSluiceError, messageOf, SluiceError, shown } from './errors.js';
-import type { FlowMoment } from './exchange/services.js';
-import type { FlowRecord } from './flow/flow.js';
-import type { CompiledMatch } from './flow/match.js';
-import type { HttpFlow } from './flow/types.js';
+import { clearTimeout, setTimeout } from '../clock.js';
+import { isError, isSluiceError, messageOf, SluiceError, shown, withStackOf } from '../errors.js';
+import type { FlowMoment } from '../exchange/services.js';
+import type { FlowRecord } from '../flow/flow.js';
+import type { TcpFlow } from '../flow/tcp-types.js';
+import type { HttpFlow } from '../flow/types.js';
 
 /** Options of the waits. */
 export interface Wait {
@@ -12,27 +12,27 @@ export interface Wait {
   /** Gives up waiting when aborted. */
   signal?: AbortSignal;
   /** Only flows that began after this one count. Default: every flow that is recorded. */
-  after?: HttpFlow;
+  after?: HttpFlow | TcpFlow;
 }
 
 /** What a wait waits for. */
-export interface WaitGoal<T> {
+export interface WaitGoal<T, F = FlowRecord> {
   /** For messages: `waitForFlow('**' + '/upload')`. */
   what: string;
   /** What to say when the time is over: `no such flow`. */
   late: string;
   /** Default: every flow. */
-  match?: Pick<CompiledMatch, 'test'>;
+  match?: { test(flow: F): boolean | Promise<boolean> };
   /** Whether the flow has come as far as is waited for. May throw, as `match` may. */
-  reached(flow: FlowRecord): boolean;
+  reached(flow: F): boolean;
   /** What the wait gives, of a flow that matches and has come so far. */
-  result(flow: FlowRecord): T;
+  result(flow: F): T;
   /** Frames of ours between {@link Waits.for} and whoever waits; their own line and that of `for` not counted. */
   frames: number;
   /** What was seen instead, for messages. */
   seen(): string;
   /** The wait is in vain once this holds of a matching flow: it is rejected with what is returned. */
-  failed?(flow: FlowRecord): SluiceError | undefined;
+  failed?(flow: F): SluiceError | undefined;
 }
 
 /** A promise that knows whether anybody has asked for its outcome. */
@@ -61,10 +61,10 @@ export interface EndedWait {
   asked: boolean;
 }
 
-interface Pending {
-  readonly goal: WaitGoal<unknown>;
+interface Pending<F> {
+  readonly goal: WaitGoal<unknown, F>;
   /** Returns a promise if the match is judged asynchronously. */
-  look(flow: FlowRecord): Promise<void> | undefined;
+  look(flow: F): Promise<void> | undefined;
   reject(error: Error): void;
   wasAsked(): boolean;
 }
@@ -75,9 +75,9 @@ const DEFAULT_TIMEOUT = 30_000;
 const LONGEST = 2 ** 31 - 1;
 
 /** Waits for what goes on in flows. Past flows count, and pending waits are rejected when the proxy or the test ends. */
-export class Waits {
-  readonly #pending = new Set<Pending>();
-  readonly #listeners = new Set<(flow: FlowRecord, moment: FlowMoment) => void>();
+export class Waits<F extends { readonly id: string } = FlowRecord, M = FlowMoment> {
+  readonly #pending = new Set<Pending<F>>();
+  readonly #listeners = new Set<(flow: F, moment: M) => void>();
   /** Why there is nothing to wait for any more. */
   #closed: string | undefined;
 
@@ -86,24 +86,24 @@ export class Waits {
    * @param defaultTimeout milliseconds
    */
   constructor(
-    private readonly flows: () => Iterable<FlowRecord>,
+    private readonly flows: () => Iterable<F>,
     readonly defaultTimeout = DEFAULT_TIMEOUT,
   ) {}
 
   /** Something went on in a flow. */
-  happened(flow: FlowRecord, moment: FlowMoment): void {
+  happened(flow: F, moment: M): void {
     if (this.#pending.size > 0) for (const wait of [...this.#pending]) wait.look(flow);
     if (this.#listeners.size > 0) for (const listener of [...this.#listeners]) listener(flow, moment);
   }
 
   /** Hears of everything that goes on. @returns what stops it */
-  listen(listener: (flow: FlowRecord, moment: FlowMoment) => void): () => void {
+  listen(listener: (flow: F, moment: M) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   /** @throws SluiceError BAD_OPTION, WAIT_TIMEOUT, WAIT_ENDED, or what `goal.failed` gives */
-  for<T>(goal: WaitGoal<T>, options: Wait = {}): Promise<T> {
+  for<T>(goal: WaitGoal<T, F>, options: Wait = {}): Promise<T> {
     const { timeout = this.defaultTimeout, signal, after } = options;
     if (typeof timeout !== 'number' || !(timeout >= 0)) {
       const accepted = 'milliseconds are accepted, and 0 to wait for ever';
@@ -119,7 +119,7 @@ export class Waits {
         settle();
       };
       const fail = (error: Error) => finish(() => reject(withStackOf(error, origin, goal.frames)));
-      const judge = (flow: FlowRecord, matches: boolean) => {
+      const judge = (flow: F, matches: boolean) => {
         if (!matches) return;
         if (goal.reached(flow)) {
           finish(() => resolve(goal.result(flow)));
@@ -128,7 +128,7 @@ export class Waits {
         const failure = goal.failed?.(flow);
         if (failure !== undefined) fail(failure);
       };
-      const pending: Pending = {
+      const pending: Pending<F> = {
         goal,
         look: (flow) => {
           try {
@@ -205,27 +205,11 @@ export class Waits {
     this.end(why);
   }
 
-  #ended(goal: WaitGoal<unknown>, why: string): SluiceError {
+  #ended(goal: WaitGoal<unknown, F>, why: string): SluiceError {
     return new SluiceError('WAIT_ENDED', `${goal.what}: ${why}\n\n${goal.seen()}`);
   }
 
-  #beganAfter(flow: FlowRecord, after: HttpFlow): boolean {
+  #beganAfter(flow: F, after: { readonly id: string }): boolean {
     return Number(flow.id) > Number(after.id);
   }
-}
-
-/**
- * Lets an error point at whoever waits.
- * @param origin made where the wait began
- * @param own frames of ours in it, besides the one that made it
- */
-export function withStackOf(error: Error, origin: Error, own: number): Error {
-  // Its own line, and that of whoever made it.
-  const frames = origin.stack
-    ?.split('\n')
-    .slice(2 + own)
-    .join('\n');
-  if (isSluiceError(error) && frames !== undefined)
-    error.stack = `${error.name}: ${error.message}\n${frames}`;
-  return error;
 }

@@ -2,13 +2,13 @@
  * The options `stickyCookie` and `stickyAuth`, as addons.
  * @module
  */
-import { systemTime } from './clock.js';
+import { systemTime } from '../clock.js';
+import { endpointOf } from '../flow/authority.js';
+import { compileFlowMatch, type FlowMatch } from '../flow/match.js';
+import type { HttpFlow } from '../flow/types.js';
+import type { Hooks } from '../hooks.js';
+import type { ResolvedOptions } from '../options/types.js';
 import { CookieJar } from './cookie-jar.js';
-import { endpointOf } from './flow/authority.js';
-import { compileFlowMatch, type FlowMatch } from './flow/match.js';
-import type { HttpFlow } from './flow/types.js';
-import type { Hooks } from './hooks.js';
-import type { ResolvedOptions } from './options.js';
 
 /** Hosts of which an Authorization is remembered. */
 const MOST_HOSTS = 3000;

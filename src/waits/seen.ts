@@ -2,11 +2,14 @@
  * What was seen instead: the flows that failure messages list.
  * @module
  */
-import { SluiceError } from './errors.js';
-import type { FlowRecord } from './flow/flow.js';
-import { type CompiledMatch, explainMismatch } from './flow/match.js';
-import type { HttpFlow } from './flow/types.js';
-import { describeFlow } from './har/summary.js';
+import { SluiceError } from '../errors.js';
+import type { FlowRecord } from '../flow/flow.js';
+import { type CompiledMatch, explainMismatch } from '../flow/match.js';
+import type { TcpFlowRecord } from '../flow/tcp.js';
+import type { TcpFlow } from '../flow/tcp-types.js';
+import type { HttpFlow } from '../flow/types.js';
+import { describeFlow } from '../har/summary.js';
+import { describeTcp } from '../har/tcp.js';
 
 /** Flows a message lists. */
 const LISTED = 10;
@@ -23,9 +26,25 @@ export function nearestMisses(match: CompiledMatch | undefined, flows: Iterable<
     const why = reasons.length === 0 ? '' : `\n      ${reasons.join('; ')}`;
     return `  - ${describeFlow(flow)}${why}`;
   });
-  if (all.length > LISTED) lines.push(`  ... and ${all.length - LISTED} more`);
   const heading = match === undefined ? 'Recorded flows, latest first:' : 'Recorded flows, nearest first:';
-  return [heading, ...lines].join('\n');
+  return listed(heading, all, lines);
+}
+
+/** The recorded TCP flows. */
+export function listTcpFlows(flows: Iterable<TcpFlow>): string {
+  const all = [...flows].reverse();
+  if (all.length === 0)
+    return 'No TCP flows were recorded. Does tcpHosts name the host, and does the client use the proxy?';
+  return listed(
+    'Recorded TCP flows, latest first:',
+    all,
+    all.slice(0, LISTED).map((flow) => `  - ${describeTcp(flow)}`),
+  );
+}
+
+function listed(heading: string, all: readonly unknown[], lines: readonly string[]): string {
+  const more = all.length > LISTED ? [`  ... and ${all.length - LISTED} more`] : [];
+  return [heading, ...lines, ...more].join('\n');
 }
 
 /** A match of flows, compiled for one proxy. */
@@ -44,12 +63,12 @@ export function searchOf(match: CompiledMatch, flows: Iterable<HttpFlow>): FlowS
 }
 
 /** The error of a wait whose flow failed. It carries the flow. */
-export function failureOf(flow: FlowRecord, what: string): SluiceError | undefined {
+export function failureOf(flow: FlowRecord | TcpFlowRecord, what: string): SluiceError | undefined {
   if (flow.error === undefined) return undefined;
   const { code, message, cause } = flow.error;
   const error = new SluiceError(
     'FLOW_FAILED',
-    `${what}: the flow failed with ${code}: ${message}\n  ${describeFlow(flow)}`,
+    `${what}: the flow failed with ${code}: ${message}\n  ${flow.type === 'tcp' ? describeTcp(flow) : describeFlow(flow)}`,
     {
       cause,
     },

@@ -1,9 +1,11 @@
 import { isIP } from 'node:net';
-import { endpointOf } from './flow/authority.js';
-import { readSetCookie } from './flow/cookies.js';
+import { endpointOf } from '../flow/authority.js';
+import { readSetCookie } from '../flow/cookies.js';
 
 /** RFC 6265 section 6.1 asks for as many at least. */
 const MOST = 3000;
+/** Of a domain and port: as many as browsers keep of a domain. RFC 6265 section 6.1 asks for 50 at least. */
+const MOST_OF_DOMAIN = 180;
 /** Octets of a cookie's name and value. Browsers take no longer ones either (RFC 6265 section 6.1 asks for as many). */
 const LONGEST = 4096;
 
@@ -18,11 +20,15 @@ interface Stored {
   secure: boolean;
   /** Milliseconds since the epoch. */
   expires: number;
+  /** When it was set or sent last, as the jar counts. */
+  used: number;
 }
 
 /** Cookies by domain, port and path (RFC 6265 section 5). Unlike a browser's jar it minds the port, as mitmproxy's does. */
 export class CookieJar {
+  /** In the order in which they were set first. */
   readonly #cookies = new Map<string, Stored>();
+  #uses = 0;
 
   get empty(): boolean {
     return this.#cookies.size === 0;
@@ -49,13 +55,17 @@ export class CookieJar {
       path: path.startsWith('/') ? path : defaultPath(target.pathname),
       secure,
       expires: expires ?? Number.POSITIVE_INFINITY,
+      used: ++this.#uses,
     };
     // The one character that is in none of them.
     const key = [cookie.domain, port, cookie.path, name].join(';');
-    if (cookie.expires <= now) this.#cookies.delete(key);
-    else this.#cookies.set(key, cookie);
-    const [oldest] = this.#cookies.keys();
-    if (this.#cookies.size > MOST && oldest !== undefined) this.#cookies.delete(oldest);
+    if (cookie.expires <= now) {
+      this.#cookies.delete(key);
+      return;
+    }
+    const isNew = !this.#cookies.has(key);
+    this.#cookies.set(key, cookie);
+    if (isNew) this.#evict(cookie, now);
   }
 
   /** What a request is to have in its Cookie field, longer paths first; `undefined` for nothing. */
@@ -71,12 +81,26 @@ export class CookieJar {
         pathMatches(target.pathname, cookie.path) &&
         (tls || !cookie.secure)
       ) {
+        cookie.used = ++this.#uses;
         found.push(cookie);
       }
     }
     if (found.length === 0) return undefined;
     found.sort((a, b) => b.path.length - a.path.length);
     return found.map(({ name, value }) => `${name}=${value}`).join('; ');
+  }
+
+  /** Makes room for one that was added: what has expired goes, else the longest unused (RFC 6265 section 5.3). */
+  #evict({ domain, port }: Stored, now: number): void {
+    const all: [key: string, cookie: Stored][] = [];
+    for (const entry of this.#cookies) {
+      if (entry[1].expires <= now) this.#cookies.delete(entry[0]);
+      else all.push(entry);
+    }
+    const beside = all.filter(([, other]) => other.domain === domain && other.port === port);
+    const crowded = beside.length > MOST_OF_DOMAIN ? beside : all.length > MOST ? all : [];
+    const [oldest] = crowded.sort(([, a], [, b]) => a.used - b.used);
+    if (oldest !== undefined) this.#cookies.delete(oldest[0]);
   }
 }
 
