@@ -53,7 +53,7 @@ export async function checkWritable(flag: string, file: string | undefined): Pro
   }
 }
 
-/** A pipe has to have a reader by now: others would wait for one without end. @throws SluiceError BAD_OPTION that names the file */
+/** A pipe has to have a reader by now: one would be waited for without end. @throws SluiceError BAD_OPTION that names the file */
 export async function save(file: string, content: string): Promise<void> {
   try {
     if ((await statOf(file))?.isFIFO()) await pipeTo(file, content);

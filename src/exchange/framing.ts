@@ -88,8 +88,8 @@ export function removeProxyFields(headers: Headers): void {
 }
 
 /**
- * What an origin sees of a request's trailers: credentials for this proxy go no further, wherever they stand (RFC 9110
- * section 11.7.2).
+ * Takes what is for this proxy out of a request's trailers: credentials go no further, wherever they stand (RFC 9110
+ * section 11.7.2). Returns the trailers, or nothing if they have no other fields.
  */
 export function withoutProxyFields(trailers: Headers | undefined): Headers | undefined {
   if (trailers === undefined) return undefined;

@@ -1,16 +1,13 @@
 import { clearTimeout, setTimeout } from '../clock.js';
 import { SluiceError, withStackOf } from '../errors.js';
 import type { StreamTransform } from '../flow/types.js';
-import { MAX_MILLISECONDS } from '../options/values.js';
+import { DEFAULT_WAIT, MAX_MILLISECONDS } from '../options/values.js';
 import type { Size } from '../size.js';
 import { FaultReset } from '../stream/fault-reset.js';
 import { keepsLength, whenInRule } from '../stream/transforms.js';
 import { checkNames, readMilliseconds, readSize } from './arguments.js';
 import { passUntil } from './offset.js';
 import { unlessAborted } from './waiting.js';
-
-/** How long `reached` waits where no rule says, in milliseconds: as long as the waits do. */
-const DEFAULT_TIMEOUT = 30_000;
 
 /** A transform that holds a message at an offset, and what lets it go on. */
 export interface Hold extends StreamTransform {
@@ -77,7 +74,7 @@ export function hold(size: Size, options: { timeout?: number } = {}): Hold {
   let asked = false;
   /** Somebody waits. @param origin made where */
   const wait = (origin: Error) => {
-    const timeout = own ?? ofRule ?? DEFAULT_TIMEOUT;
+    const timeout = own ?? ofRule ?? DEFAULT_WAIT;
     if (asked || timeout === 0 || timeout > MAX_MILLISECONDS) return;
     asked = true;
     const timer = setTimeout(() => fail(withStackOf(late(timeout), origin, 0)), timeout);

@@ -144,7 +144,10 @@ describe('compileFilter: TCP flows', () => {
   it('are not HTTP flows, which ~src and ~dst tell by their ends, too', () => {
     expect(holds('~tcp')).toBe(false);
     expect(holds(`~src ${upload.client.address}:${upload.client.port}$`)).toBe(true);
-    expect(holds('~dst .')).toBe(upload.server !== undefined);
+    const served = sampleFlow({});
+    served.server = { address: '192.0.2.9', port: 443, tls: true, reused: false };
+    expect(compileFilter('~dst ^192.0.2.9:443$')(served)).toBe(true);
+    expect(compileFilter('~dst .')(sampleFlow({}))).toBe(false);
   });
 });
 

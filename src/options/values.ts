@@ -13,6 +13,8 @@ export const isPort = (v: unknown): v is number =>
   typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 65535;
 /** More makes a timer of Node's fire at once. */
 export const MAX_MILLISECONDS = 2 ** 31 - 1;
+/** How long waits wait where nothing says otherwise, in milliseconds. */
+export const DEFAULT_WAIT = 30_000;
 export const isMilliseconds = (v: unknown): v is number =>
   typeof v === 'number' && v > 0 && v <= MAX_MILLISECONDS;
 export const isStrings = (v: unknown): v is string[] =>

@@ -1,5 +1,5 @@
 /**
- * How the end of a connection or stream is waited for that its peer may never let come.
+ * Bounds the wait for the end of a connection or stream where that is up to its peer.
  * @module
  */
 import type { EventEmitter } from 'node:events';

@@ -82,6 +82,17 @@ describe('parts of a body', () => {
     expect(String(await whole)).toBe('3\r\naaa\r\n');
   });
 
+  it('leave though the first has no octets', async () => {
+    const { transport, peer } = await connected();
+    const whole = received(peer);
+    transport.writePart('', NOOP, true);
+    transport.writePart(part('a', 10), NOOP, true);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(transport.socket.writableCorked).toBe(0);
+    transport.end();
+    expect(String(await whole)).toBe('aaaaaaaaaa');
+  });
+
   it('leave when there are enough of them, and again at the end of the turn', async () => {
     const { transport, peer } = await connected();
     const whole = received(peer);

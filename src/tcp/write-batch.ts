@@ -36,6 +36,7 @@ const RECORD = 16 * 1024;
  * a client's socket 64 KiB at a time: written like that, each costs a system call.
  */
 export class WriteBatch {
+  #open = false;
   #octets = 0;
   #scheduled = false;
 
@@ -46,8 +47,10 @@ export class WriteBatch {
    * @param more others are likely to follow, however small this one is
    */
   add(octets: number, more: boolean): boolean {
-    if (this.#octets === 0) {
+    if (!this.#open) {
       if ((octets < RECORD && !more) || octets >= BATCH) return false;
+      this.#open = true;
+      this.#octets = 0;
       this.socket.cork();
       if (!this.#scheduled) {
         this.#scheduled = true;
@@ -59,8 +62,8 @@ export class WriteBatch {
   }
 
   leave(): void {
-    if (this.#octets === 0) return;
-    this.#octets = 0;
+    if (!this.#open) return;
+    this.#open = false;
     this.socket.uncork();
   }
 

@@ -4,6 +4,7 @@ import type { FlowMoment } from '../exchange/services.js';
 import type { FlowRecord } from '../flow/flow.js';
 import type { TcpFlow } from '../flow/tcp-types.js';
 import type { HttpFlow } from '../flow/types.js';
+import { DEFAULT_WAIT, MAX_MILLISECONDS } from '../options/values.js';
 
 /** Options of the waits. */
 export interface Wait {
@@ -69,11 +70,6 @@ interface Pending<F> {
   wasAsked(): boolean;
 }
 
-/** Milliseconds. */
-const DEFAULT_TIMEOUT = 30_000;
-/** A timer of Node's can't wait longer; it would fire at once. */
-const LONGEST = 2 ** 31 - 1;
-
 /** Waits for what goes on in flows. Past flows count, and pending waits are rejected when the proxy or the test ends. */
 export class Waits<F extends { readonly id: string } = FlowRecord, M = FlowMoment> {
   readonly #pending = new Set<Pending<F>>();
@@ -87,7 +83,7 @@ export class Waits<F extends { readonly id: string } = FlowRecord, M = FlowMomen
    */
   constructor(
     private readonly flows: () => Iterable<F>,
-    readonly defaultTimeout = DEFAULT_TIMEOUT,
+    readonly defaultTimeout = DEFAULT_WAIT,
   ) {}
 
   /** Something went on in a flow. */
@@ -150,7 +146,7 @@ export class Waits<F extends { readonly id: string } = FlowRecord, M = FlowMomen
         fail(isSluiceError(error) || isError(error) ? error : new Error(messageOf(error)));
       const aborted = () => fail(isError(signal?.reason) ? signal.reason : new Error('the wait was aborted'));
       const timer =
-        timeout === 0 || timeout > LONGEST
+        timeout === 0 || timeout > MAX_MILLISECONDS
           ? undefined
           : setTimeout(() => {
               const message = `${goal.what}: ${goal.late} within ${timeout} ms\n\n${goal.seen()}`;
