@@ -45,6 +45,7 @@ const PARTS = 1024;
 /** Says when so much waits for a body's receiver that its sender has to stop. */
 export class Backlog {
   #parts = 0;
+  #octets = 0;
 
   /** @param window octets that may wait */
   constructor(private readonly window = WINDOW) {}
@@ -55,7 +56,9 @@ export class Backlog {
    * @param octets that wait in it
    */
   add(room: boolean, octets: number): boolean {
-    this.#parts = room ? 0 : this.#parts + 1;
+    // Fewer than before: what waited has left since.
+    this.#parts = octets <= this.#octets ? 1 : this.#parts + 1;
+    this.#octets = octets;
     return room || (octets < this.window && this.#parts < PARTS);
   }
 }

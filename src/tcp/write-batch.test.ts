@@ -138,6 +138,17 @@ describe('parts of a body', () => {
     transport.destroy();
   });
 
+  it('are never too many for a peer that takes them', async () => {
+    const { transport, peer } = await connected();
+    peer.resume();
+    for (let batch = 0; batch < 100; batch++) {
+      const room = Array.from({ length: 20 }, () => transport.writePart(part('a'), NOOP));
+      expect(room).not.toContain(false);
+      while (transport.socket.writableLength > 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    transport.destroy();
+  });
+
   it('are too many when a MiB waits for the peer', async () => {
     const { transport, peer } = await connected();
     peer.pause();
