@@ -324,6 +324,7 @@ export class RecordingProxy implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#clients.abandon();
     await this.#engine.close();
     await this.#clients.close();
   }

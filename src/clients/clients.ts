@@ -15,6 +15,7 @@ const nodesFetch = unlessMock(globalThis.fetch);
 export class Clients {
   #environment: Environment | undefined;
   #dispatcher: Promise<Dispatcher> | undefined;
+  readonly #unanswered = new Set<Promise<Response>>();
   #closed = false;
 
   /**
@@ -28,10 +29,20 @@ export class Clients {
   ) {}
 
   /** Node's own `fetch`, through the proxy. */
-  readonly fetch: Fetch = async (input, init) => {
+  readonly fetch: Fetch = (input, init) => {
     // What fails in a socket has no frames of whoever asked.
     const asked: { stack?: string } = {};
     Error.captureStackTrace(asked, this.fetch);
+    const answer = this.#fetch(input, init, asked.stack).finally(() => this.#unanswered.delete(answer));
+    this.#unanswered.add(answer);
+    return answer;
+  };
+
+  async #fetch(
+    input: Parameters<Fetch>[0],
+    init: RequestInit | undefined,
+    stack: string | undefined,
+  ): Promise<Response> {
     this.#checkOpen('fetch');
     // It throws for a proxy that cannot be gone through: then there is nothing to close.
     const way = this.way();
@@ -43,10 +54,10 @@ export class Clients {
     try {
       return await (fetch as Fetch)(target, options as RequestInit);
     } catch (error) {
-      explain(error, () => this.whyFailed(urlOf(target)), asked.stack);
+      explain(error, () => this.whyFailed(urlOf(target)), stack);
       throw error;
     }
-  };
+  }
 
   /** @throws SluiceError CA_FILE or PROXY_CLOSED */
   get env(): Record<string, string> {
@@ -54,6 +65,11 @@ export class Clients {
     const { server, trusted } = this.way();
     this.#environment ??= new Environment(server, trusted[0] ?? '');
     return this.#environment.variables;
+  }
+
+  /** What is still under way will fail, and may have nobody left to tell: a test that failed does not await it. */
+  abandon(): void {
+    for (const answer of this.#unanswered) answer.catch(() => undefined);
   }
 
   async close(): Promise<void> {

@@ -160,6 +160,36 @@ describe('hold', () => {
       await held.reached.catch((error: Error) => expect(error.stack).toMatch(/^.*\n +at .*hold\.test\.ts/));
     }));
 
+  const endings: Record<string, (stage: Stage) => Promise<unknown>> = {
+    'its body ends': async (stage) => {
+      await ask(stage, OK, body);
+      await stage.over();
+    },
+    'its message fails': async (stage) => {
+      const { client, upstream } = await ask(stage, OK, body.subarray(0, 5000));
+      await client.read(4096);
+      upstream.reset();
+      await stage.over();
+    },
+    'the proxy is closed': ({ proxy }) => proxy.close(),
+  };
+  for (const [what, end] of Object.entries(endings)) {
+    it(`says where it was waited for when ${what}, before or after that`, () =>
+      withProxy({}, async (stage) => {
+        const [before, after] = [hold('1m'), hold('1m')];
+        stage.proxy.stream('**', { response: compose(before, after) });
+        const early = before.reached;
+        await end(stage);
+        for (const reached of [early, after.reached]) {
+          const error: unknown = await reached.catch((thrown: unknown) => thrown);
+          expect(error).toMatchObject({
+            code: 'WAIT_ENDED',
+            stack: expect.stringMatching(/^SluiceError: hold: .*\n +at .*hold\.test\.ts/),
+          });
+        }
+      }));
+  }
+
   it('waits for ever with timeout 0, and has no time to keep before somebody waits, or after', () =>
     withProxy({}, async (stage) => {
       const [patient, held] = [hold(5000, { timeout: 0 }), hold(5000, { timeout: 50 })];

@@ -15,7 +15,7 @@ export interface Hold extends StreamTransform {
    * Resolves when the octets before the offset have been handed on, also if the message may go on already. Rejects with
    * SluiceError WAIT_ENDED if they never will be: the body was shorter, its flow failed, or the proxy was closed; and with
    * WAIT_TIMEOUT if they were not within `timeout` from when it was first asked for. It may be left alone: nobody is told
-   * of a rejection that is not looked at.
+   * of a rejection that is not looked at. Its stack is that of whoever asked first.
    */
   readonly reached: Promise<void>;
   /** Lets the rest pass. Called before, the message will not be held. */
@@ -57,12 +57,20 @@ export function hold(size: Size, options: { timeout?: number } = {}): Hold {
     decide = resolve;
   });
   let reach = () => {};
-  let fail: (error: Error) => void = () => undefined;
-  const reached = new Promise<void>((resolve, reject) => {
+  let reject: (error: Error) => void = () => undefined;
+  const reached = new Promise<void>((resolve, refuse) => {
     reach = resolve;
-    fail = reject;
+    reject = refuse;
   });
   reached.catch(() => undefined);
+  /** Made where somebody waits: the first. */
+  let asked: Error | undefined;
+  let failure: Error | undefined;
+  const fail = (error: Error) => {
+    if (failure !== undefined) return;
+    failure = asked === undefined ? error : withStackOf(error, asked, 0);
+    reject(failure);
+  };
   const miss = (why: string, cause?: unknown) =>
     fail(new SluiceError('WAIT_ENDED', `hold: ${why}`, { cause }));
 
@@ -71,13 +79,14 @@ export function hold(size: Size, options: { timeout?: number } = {}): Hold {
     const why = taken || ofRule !== undefined ? '' : ': it is in no rule of proxy.stream()';
     return new SluiceError('WAIT_TIMEOUT', `hold: ${what} within ${timeout} ms${why}`);
   };
-  let asked = false;
   /** Somebody waits. @param origin made where */
   const wait = (origin: Error) => {
+    if (asked !== undefined) return;
+    asked = origin;
+    if (failure !== undefined) withStackOf(failure, origin, 0);
     const timeout = own ?? ofRule ?? DEFAULT_WAIT;
-    if (asked || timeout === 0 || timeout > MAX_MILLISECONDS) return;
-    asked = true;
-    const timer = setTimeout(() => fail(withStackOf(late(timeout), origin, 0)), timeout);
+    if (timeout === 0 || timeout > MAX_MILLISECONDS) return;
+    const timer = setTimeout(() => fail(late(timeout)), timeout);
     reached.catch(() => undefined).finally(() => clearTimeout(timer));
   };
 

@@ -55,9 +55,11 @@ class Asked<T> extends Promise<T> {
   }
 }
 
-/** A wait that was still pending when it was ended. */
+/** A wait that was still pending when it was ended, or had failed by then and nobody had asked. */
 export interface EndedWait {
-  error: SluiceError;
+  /** What was called: `waitForFlow('**' + '/upload')`. */
+  call: string;
+  error: Error;
   /** Somebody had asked for its outcome, with `await` or otherwise. */
   asked: boolean;
 }
@@ -73,6 +75,8 @@ interface Pending<F> {
 /** Waits for what goes on in flows. Past flows count, and pending waits are rejected when the proxy or the test ends. */
 export class Waits<F extends { readonly id: string } = FlowRecord, M = FlowMoment> {
   readonly #pending = new Set<Pending<F>>();
+  /** Those that failed before anybody had asked for their outcome. */
+  #unheard: { call: string; error: Error; wasAsked(): boolean }[] = [];
   readonly #listeners = new Set<(flow: F, moment: M) => void>();
   /** Why there is nothing to wait for any more. */
   #closed: string | undefined;
@@ -114,7 +118,13 @@ export class Waits<F extends { readonly id: string } = FlowRecord, M = FlowMomen
         signal?.removeEventListener('abort', aborted);
         settle();
       };
-      const fail = (error: Error) => finish(() => reject(withStackOf(error, origin, goal.frames)));
+      const fail = (error: Error) =>
+        finish(() => {
+          const failure = withStackOf(error, origin, goal.frames);
+          this.#unheard.push({ call: goal.what, error: failure, wasAsked });
+          reject(failure);
+        });
+      const wasAsked = () => promise.asked;
       const judge = (flow: F, matches: boolean) => {
         if (!matches) return;
         if (goal.reached(flow)) {
@@ -140,7 +150,7 @@ export class Waits<F extends { readonly id: string } = FlowRecord, M = FlowMomen
           return undefined;
         },
         reject: fail,
-        wasAsked: () => promise.asked,
+        wasAsked,
       };
       const threw = (error: unknown) =>
         fail(isSluiceError(error) || isError(error) ? error : new Error(messageOf(error)));
@@ -186,13 +196,19 @@ export class Waits<F extends { readonly id: string } = FlowRecord, M = FlowMomen
     });
   }
 
-  /** Rejects every pending wait with what it waited for, `why`, and what was seen instead. @returns them */
+  /**
+   * Rejects every pending wait with what it waited for, `why`, and what was seen instead.
+   * @returns them, and those that failed before and nobody asked
+   */
   end(why: string): EndedWait[] {
-    return [...this.#pending].map(({ goal, reject, wasAsked }) => {
+    const unheard = this.#unheard.filter(({ wasAsked }) => !wasAsked());
+    const pending = [...this.#pending].map(({ goal, reject, wasAsked }) => {
       const error = this.#ended(goal, why);
       reject(error);
-      return { error, asked: wasAsked() };
+      return { call: goal.what, error, asked: wasAsked() };
     });
+    this.#unheard = [];
+    return [...unheard.map(({ call, error }) => ({ call, error, asked: false })), ...pending];
   }
 
   /** As {@link end}, for good: a later wait is answered from the past flows or rejected at once. */
