@@ -6,6 +6,8 @@ export interface Row {
   subject: string;
   /** One a round. */
   values: number[];
+  /** Of a derived figure that is no ratio. Default that of the scenario, for others. */
+  unit?: string;
 }
 
 /** What is asked of a scenario: of a ratio, by how much `subject` is better than `to`; else of the figure itself. */
@@ -69,8 +71,8 @@ export function judge(scenario: Scenario): Judged[] {
     const other = to === undefined ? undefined : find(to);
     if (row === undefined || (to !== undefined && other === undefined)) return [];
     const measured = other === undefined ? median(row.values) : ratio(scenario, row, other);
-    // A derived figure may be of another unit.
-    const unit = other === undefined && scenario.rows.includes(row) ? ` ${scenario.unit}` : '';
+    const own = scenario.rows.includes(row) ? scenario.unit : row.unit;
+    const unit = other !== undefined || own === undefined ? '' : ` ${own}`;
     const wanted = atLeast === undefined ? `<= ${atMost}${unit}` : `>= ${atLeast}${unit}`;
     const met =
       measured >= (atLeast ?? Number.NEGATIVE_INFINITY) && measured <= (atMost ?? Number.POSITIVE_INFINITY);

@@ -35,6 +35,7 @@ export async function latencyScenario(origins: Origins): Promise<Scenario> {
     const at = (name: string) => medians[subjects.findIndex((subject) => subject.name === name)] ?? [];
     const added = {
       subject: 'Sluice over the raw relay',
+      unit: 'ms',
       values: at('Sluice').map((value, i) => value - (at(RELAY)[i] ?? Number.NaN)),
     };
     return {

@@ -59,7 +59,7 @@ export async function memoryScenarios(origins: Origins): Promise<Scenario[]> {
     const before = rows[i - 1];
     if (i % 2 === 0 || before === undefined) return [];
     const values = row.values.map((value, round) => value - (before.values[round] ?? Number.NaN));
-    return [{ subject: `${row.subject} over 1 GiB`, values }];
+    return [{ subject: `${row.subject}, less that of 1 GiB`, values, unit: 'MiB' }];
   });
   const kept = { subject: 'Sluice', values: [await retained(origins)] };
   return [

@@ -55,7 +55,11 @@ export async function startScenarios({ tls: port }: Origins): Promise<Scenario[]
     through.push(proxied);
   }
   await proxy.close();
-  const added = { subject: 'added', values: through.map((value, i) => value - (without[i] ?? Number.NaN)) };
+  const added = {
+    subject: 'added',
+    unit: 'ms',
+    values: through.map((value, i) => value - (without[i] ?? Number.NaN)),
+  };
   return [
     {
       id: 'start',
