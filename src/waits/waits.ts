@@ -121,6 +121,8 @@ export class Waits<F extends { readonly id: string } = FlowRecord, M = FlowMomen
       const fail = (error: Error) =>
         finish(() => {
           const failure = withStackOf(error, origin, goal.frames);
+          // One that has been awaited need not be kept: a proxy may live long.
+          this.#unheard = this.#unheard.filter((earlier) => !earlier.wasAsked());
           this.#unheard.push({ call: goal.what, error: failure, wasAsked });
           reject(failure);
         });
